@@ -1,0 +1,1 @@
+"""What must survive a restart: people, jobs, quotas, conversations, updates and pictures."""
