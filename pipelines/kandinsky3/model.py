@@ -1,0 +1,164 @@
+"""Kandinsky 3 as recipes speak of it: the blocks, bound to one profile's components."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, Final, cast
+
+import torch
+
+from pipelines.contracts import GenerationError, OnStep, Picture
+from pipelines.kandinsky3 import load, movq, sampler
+from pipelines.kandinsky3.conditioning import Conditioning, stack, tokenize
+from pipelines.kandinsky3.load import Variant
+from pipelines.kandinsky3.preview import Previews
+from pipelines.kandinsky3.progress import Progress
+from pipelines.kandinsky3.sampler import Rows, UNet, Watch
+from pipelines.pictures import encode_picture
+from pipelines.profiles import QualitySettings
+from pipelines.weights import Component, ComponentStore
+
+CACHED_TEXTS: Final = 128
+"""A full-size context is 2 MB at most in float32, 128 x 4096 numbers, and half that in 16 bits."""
+
+
+class NotFinite(GenerationError):
+    """A picture came out as infinities or as no numbers: most likely the precision is too low."""
+
+
+class Kandinsky3:
+    """The blocks of one profile.
+
+    Components are asked from the store each time and never kept, so that what is not needed may
+    leave the device: after a text is in the cache the encoder is not touched for it.
+    """
+
+    def __init__(self, store: ComponentStore) -> None:
+        self._store = store
+        self._texts: OrderedDict[tuple[Variant, str], Conditioning] = OrderedDict()
+
+    def warm_up(self, variant: Variant) -> None:
+        """Load what a first picture needs, in the order of need.
+
+        Raises:
+            WeightsError: a component's files are missing or broken.
+        """
+        needed: list[Component[Any]] = [load.TOKENIZER, load.TEXT_ENCODER]
+        needed += [load.PROJECTIONS[variant], load.UNETS[variant], load.MOVQ, load.LATENT_RGB]
+        for component in needed:
+            self._store.get(component)
+
+    def watch(self, owners: Sequence[int], steps: int, parts: int, on_step: OnStep) -> Progress:
+        """Prepare to tell of a batch's progress; see :class:`Progress`."""
+        interval_s = self._store.profile.preview_interval_s
+        previews = Previews(self._store.get(load.LATENT_RGB), interval_s)
+        return Progress(owners, steps, parts, on_step, previews)
+
+    def start(self, seeds: Sequence[int], width_px: int, height_px: int) -> Rows:
+        """Draw the first noise of each picture from its seed."""
+        return Rows.start(seeds, width_px, height_px, self._store.device)
+
+    @torch.inference_mode()
+    def draw(
+        self,
+        rows: Rows,
+        texts: Sequence[str],
+        negatives: Sequence[str],
+        settings: QualitySettings,
+        watch: Watch,
+    ) -> Rows:
+        """Denoise with the base model.
+
+        Args:
+            rows: fresh rows.
+            texts: the prompt of each row of the start.
+            negatives: likewise; an empty one steers away from nothing in particular.
+            settings: steps, guidance, threshold.
+            watch: see :mod:`sampler`.
+        """
+        prompts = self._prompts(rows, texts, "base")
+        steer_away = self._negatives(prompts, [negatives[index] for index in rows.indices])
+        return sampler.ancestral(
+            self._unet("base"),
+            rows,
+            prompts,
+            steer_away,
+            steps=settings.steps,
+            guidance=settings.guidance,
+            threshold=settings.threshold,
+            watch=watch,
+        )
+
+    @torch.inference_mode()
+    def flash(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
+        """Denoise with the distilled model; arguments as in :meth:`draw`."""
+        prompts = self._prompts(rows, texts, "flash")
+        return sampler.flash(self._unet("flash"), rows, prompts, watch=watch)
+
+    @torch.inference_mode()
+    def refine(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
+        """Sharpen what :meth:`draw` made; arguments as there."""
+        prompts = self._prompts(rows, texts, "flash")
+        return sampler.refine(self._unet("flash"), rows, prompts, watch=watch)
+
+    def pictures(self, rows: Rows, seeds: Sequence[int]) -> list[Picture]:
+        """Decode and encode finished rows, in their order; ``seeds`` are those of the start.
+
+        Raises:
+            NotFinite: sampling or decoding left the range of the numbers.
+        """
+        pixels = movq.decode(self._store.get(load.MOVQ), rows.latents)
+        is_finite = pixels.isfinite().flatten(1).all(dim=1).tolist()
+        if not all(is_finite):
+            broken = [seeds[i] for i, ok in zip(rows.indices, is_finite, strict=True) if not ok]
+            msg = f"the pictures of seeds {broken} are not finite in {self._store.dtype}"
+            raise NotFinite(msg)
+        images = movq.to_images(pixels)
+        scale = self._store.profile.photo_scale
+        return [
+            encode_picture(image, seeds[index], scale)
+            for image, index in zip(images, rows.indices, strict=True)
+        ]
+
+    def _unet(self, variant: Variant) -> UNet:
+        return cast("UNet", self._store.get(load.UNETS[variant]))
+
+    def _prompts(self, rows: Rows, texts: Sequence[str], variant: Variant) -> Conditioning:
+        """Join the contexts of the rows that are left."""
+        return reduce(stack, (self._context(texts[index], variant) for index in rows.indices))
+
+    def _negatives(self, prompts: Conditioning, texts: Sequence[str]) -> Conditioning:
+        """Join what each row steers away from: its negative text, or the null embedding.
+
+        A negative text keeps its own length and mask. The reference cuts it to the length of the
+        prompt and gives it the prompt's mask, so that a long one loses its end and a short one is
+        read together with padding.
+
+        Source: ai-forever/Kandinsky-3, `condition_processors.py:21-31`.
+        """
+        nothing = self._store.get(load.PROJECTIONS["base"]).unconditional_for(prompts)
+        return reduce(
+            stack,
+            (
+                self._context(text, "base") if text else nothing.keep([position])
+                for position, text in enumerate(texts)
+            ),
+        )
+
+    def _context(self, text: str, variant: Variant) -> Conditioning:
+        """Encode one text alone, so that its context depends on no other; cached."""
+        key = (variant, text)
+        if key not in self._texts:
+            self._texts[key] = self._encode(text, variant)
+            if len(self._texts) > CACHED_TEXTS:
+                self._texts.popitem(last=False)
+        self._texts.move_to_end(key)
+        return self._texts[key]
+
+    def _encode(self, text: str, variant: Variant) -> Conditioning:
+        ids, mask = tokenize(self._store.get(load.TOKENIZER), [text])
+        ids, mask = ids.to(self._store.device), mask.to(self._store.device)
+        encoder = cast("Any", self._store.get(load.TEXT_ENCODER))
+        states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        context: Conditioning = self._store.get(load.PROJECTIONS[variant])(states, mask)
+        return context

@@ -1,0 +1,99 @@
+"""What a picture looks like while it forms: a linear guess of its colours, blurred."""
+
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from pipelines.kandinsky3.levels import to_levels
+
+PREVIEW_MAX_PX: Final = 256
+EARLY_STEPS: Final = 3
+
+
+class LatentToRGB:
+    """A linear map from a latent's four channels to colour, fitted to what the MoVQ decodes.
+
+    Args:
+        weight: (3, 4) float32.
+        bias: (3,) float32.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.weight = weight
+        self.bias = bias
+
+    def __call__(self, latents: Tensor) -> Tensor:
+        """Guess the colours of latents.
+
+        Args:
+            latents: (B, 4, h, w), a prediction of the finished latents, any float dtype.
+
+        Returns:
+            (B, h, w, 3) uint8 on the CPU, an eighth of the picture's size.
+        """
+        channels_last = latents.float().cpu().permute(0, 2, 3, 1)  # (B, h, w, 4)
+        colours = channels_last @ self.weight.T + self.bias  # (B, h, w, 3), about [-1, 1]
+        return to_levels(colours)
+
+
+class Previews:
+    """Small JPEGs of one batch, when one is due.
+
+    Due are the first steps, in which the picture appears, and then one every ``interval_s``; never
+    the last step, which the picture itself follows.
+    """
+
+    def __init__(
+        self,
+        latent_to_rgb: LatentToRGB,
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._latent_to_rgb = latent_to_rgb
+        self._interval_s = interval_s
+        self._clock = clock
+        self._last_s = -math.inf
+
+    def is_due(self, index: int, total: int) -> bool:
+        """Say whether the 1-based step ``index`` of ``total`` should be shown."""
+        now_s = self._clock()
+        if index >= total or (index > EARLY_STEPS and now_s - self._last_s < self._interval_s):
+            return False
+        self._last_s = now_s
+        return True
+
+    def render(self, latents: Tensor) -> bytes:
+        """Show one request's pictures side by side.
+
+        Args:
+            latents: (B, 4, h, w), predictions of the finished latents.
+
+        Returns:
+            A JPEG, ``PREVIEW_MAX_PX`` on its longest side.
+        """
+        tiles = [Image.fromarray(tile.numpy()) for tile in self._latent_to_rgb(latents)]
+        sheet = _sheet(tiles)
+        scale = PREVIEW_MAX_PX / max(sheet.size)
+        size = (max(1, round(sheet.width * scale)), max(1, round(sheet.height * scale)))
+        shown = sheet.resize(size, Image.Resampling.BICUBIC)
+        # The map knows one colour per 8x8 pixels; blurred, that reads as out of focus, not broken.
+        shown = shown.filter(ImageFilter.GaussianBlur(scale / 2))
+        buffer = io.BytesIO()
+        shown.save(buffer, "JPEG", quality=80)
+        return buffer.getvalue()
+
+
+def _sheet(tiles: Sequence[Image.Image]) -> Image.Image:
+    """Lay tiles of one size out in a grid about as wide as it is high."""
+    columns = math.ceil(math.sqrt(len(tiles)))
+    rows = math.ceil(len(tiles) / columns)
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (columns * width, rows * height), "black")
+    for index, tile in enumerate(tiles):
+        sheet.paste(tile, (index % columns * width, index // columns * height))
+    return sheet

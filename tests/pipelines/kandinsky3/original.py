@@ -1,0 +1,117 @@
+"""Small models with the very weights of the recorded runs of the original implementations.
+
+Each weight is drawn from the name it has in the original, so the names are translated here from
+our library's. Random numbers of `numpy.random.RandomState` never change between versions.
+"""
+
+import re
+import zlib
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import torch
+from diffusers import Kandinsky3UNet, VQModel
+from torch import Tensor, nn
+
+_RECORDED: Final = Path(__file__).parents[1] / "data" / "kandinsky3_original.npz"
+
+_UNET_NAMES: Final = (
+    (r"^time_embedding\.linear_1", "to_time_embed.1"),
+    (r"^time_embedding\.linear_2", "to_time_embed.3"),
+    (r"^conv_in", "in_layer"),
+    (r"^conv_norm_out", "out_layer.0"),
+    (r"^conv_out", "out_layer.2"),
+    (r"^down_blocks", "down_samples"),
+    (r"^up_blocks", "up_samples"),
+    (r"^add_time_condition", "feature_pooling"),
+    (r"attentions\.0\.", "self_attention_block."),
+    (r"attentions\.(\d+)\.", lambda m: f"resnet_attn_blocks.{int(m[1]) - 1}.1."),
+    (r"resnets_in\.(\d+)", r"resnet_attn_blocks.\1.0"),
+    (r"resnets_out\.(\d+)", r"resnet_attn_blocks.\1.2"),
+    (r"\.to_q\.", ".to_query."),
+    (r"\.to_k\.", ".to_key."),
+    (r"\.to_v\.", ".to_value."),
+    (r"\.to_out\.0\.", ".output_layer."),
+)
+_MOVQ_NAMES: Final = (
+    (r"mid_block\.resnets\.(\d)", lambda m: f"mid.block_{int(m[1]) + 1}"),
+    (r"mid_block\.attentions\.0", "mid.attn_1"),
+    (r"encoder\.down_blocks\.(\d)", r"encoder.down.\1"),
+    (r"decoder\.up_blocks\.(\d)", lambda m: f"decoder.up.{3 - int(m[1])}"),
+    (r"\.resnets\.", ".block."),
+    (r"\.attentions\.", ".attn."),
+    (r"\.(down|up)samplers\.0\.", r".\1sample."),
+    (r"conv_shortcut", "nin_shortcut"),
+    (r"conv_norm_out", "norm_out"),
+    (r"group_norm", "norm"),
+    (r"spatial_norm", "norm"),
+    (r"\.to_out\.0\.", ".proj_out."),
+    (r"\.to_([qkv])\.", r".\1."),
+    (r"(^encoder.*\.norm\w*)\.(weight|bias)$", r"\1.norm_layer.\2"),
+)
+
+
+def recorded(case: str) -> dict[str, Tensor]:
+    """Read what went into and came out of the original."""
+    with np.load(_RECORDED) as arrays:
+        return {
+            name.removeprefix(f"{case}/"): torch.from_numpy(arrays[name])
+            for name in arrays.files
+            if name.startswith(f"{case}/")
+        }
+
+
+def original_unet() -> nn.Module:
+    """Build the recorded UNet; its projection lies outside."""
+    unet = Kandinsky3UNet(
+        time_embedding_dim=64,
+        groups=8,
+        attention_head_dim=8,
+        layers_per_block=3,
+        block_out_channels=(32, 64, 128, 256),
+        cross_attention_dim=32,
+        encoder_hid_dim=32,
+    )
+    unet.encoder_hid_proj = nn.Identity()
+    return _filled(unet, _UNET_NAMES)
+
+
+def original_movq() -> nn.Module:
+    """Build the recorded MoVQ; it has no codebook, and ours is never used."""
+    movq = VQModel(
+        block_out_channels=[32, 64, 64, 128],
+        down_block_types=["DownEncoderBlock2D"] * 3 + ["AttnDownEncoderBlock2D"],
+        up_block_types=["AttnUpDecoderBlock2D"] + ["UpDecoderBlock2D"] * 3,
+        layers_per_block=2,
+        latent_channels=4,
+        norm_num_groups=32,
+        norm_type="spatial",
+        num_vq_embeddings=4,
+    )
+    return _filled(movq, _MOVQ_NAMES)
+
+
+def _filled(module: Any, names: Any) -> nn.Module:
+    state = {
+        key: _drawn(_renamed(key, names), tuple(tensor.shape))
+        for key, tensor in module.state_dict().items()
+    }
+    module.load_state_dict(state)
+    return cast("nn.Module", module.eval().requires_grad_(requires_grad=False))
+
+
+def _renamed(key: str, names: Any) -> str:
+    for pattern, original in names:
+        key = re.sub(pattern, original, key)
+    return key
+
+
+def _drawn(original_key: str, shape: tuple[int, ...]) -> Tensor:
+    random = np.random.RandomState(zlib.crc32(original_key.encode()) & 0x7FFFFFFF)
+    values = random.standard_normal(shape)
+    if len(shape) > 1:
+        values /= np.sqrt(np.prod(shape[1:]))
+    else:
+        values = values / 10 + float(original_key.endswith(".weight"))
+    return torch.from_numpy(values.astype(np.float32))
