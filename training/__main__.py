@@ -1,0 +1,155 @@
+"""``python -m training``: from nothing to ``weights/micro``, stage by stage.
+
+Each stage leaves one file in the work folder, and a stage whose file is there is not run again:
+an interrupted training begins its stage anew (the longest one goes on from a sketch), and deleting
+a file (and those after it) redoes its stage. Seeds are fixed; budgets are wall time, so a faster
+machine makes better weights, not sooner ones.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import VQModel
+from transformers import T5Tokenizer
+
+from training import export, flash, latents, movq, text, unet
+from training.stage import Budget, load_state
+
+_ROOT = Path(__file__).parent.parent
+
+# Minutes of each stage in a training of `_FULL_MIN`; other lengths keep the proportions.
+_MINUTES = {"movq": 11, "text": 3, "base": 46, "decoder": 24, "flash": 12}
+_FULL_MIN = sum(_MINUTES.values())
+_PICTURES = {"half": 10000, "1:1": 5000, "3:2": 1000, "2:3": 1000, "16:9": 1000, "9:16": 1000}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one training is given."""
+
+    work: Path
+    out: Path
+    minutes: float
+    max_steps: int | None
+    pictures_share: float
+    seed: int
+    device: torch.device
+
+    def budget(self, stage: str) -> Budget:
+        """The stage's part of the whole time, starting now."""
+        return Budget(60 * self.minutes * _MINUTES[stage] / _FULL_MIN, self.max_steps)
+
+
+class Training:
+    """The stages in their order, each knowing only the files of those before it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        folder = plan.work / "tokenizer"
+        self.tokenizer: T5Tokenizer = (
+            text.load_tokenizer(folder)
+            if (folder / "tokenizer_config.json").exists()
+            else text.build_tokenizer(folder)
+        )
+
+    def run(self) -> None:
+        """Run what is not there yet, then export everything."""
+        stages: dict[str, Callable[[Path], None]] = {
+            "movq": self._movq,
+            "text": self._text,
+            "latents": self._latents,
+            "base": self._base,
+            "decoder": self._decoder,
+            "flash": self._flash,
+        }
+        for name, stage in stages.items():
+            if self._file(name).exists():
+                print(f"{name}: done before", flush=True)
+            else:
+                print(f"{name}: starts", flush=True)
+                stage(self._file(name))
+        self.export()
+
+    def export(self) -> None:
+        """Write the weights folder from the stages' files."""
+        plan = self.plan
+        decoder = self._load_movq("decoder")
+        parts = export.Parts(
+            tokenizer=plan.work / "tokenizer",
+            movq=decoder,
+            base=unet.load_painter(self._file("base"), self.tokenizer, plan.device),
+            flash=unet.load_painter(self._file("flash"), self.tokenizer, plan.device),
+            latent_rgb=latents.fit_rgb(decoder, plan.seed, plan.device),
+        )
+        command = f"python -m training --minutes {plan.minutes:g} --seed {plan.seed}"
+        export.export(parts, plan.out, {"command": command, "seed": plan.seed})
+        print(f"weights are in {plan.out}", flush=True)
+
+    def _file(self, stage: str) -> Path:
+        return self.plan.work / f"{stage}.pt"
+
+    def _movq(self, out: Path) -> None:
+        movq.train(out, self.plan.budget("movq"), self.plan.seed, self.plan.device)
+
+    def _text(self, out: Path) -> None:
+        plan = self.plan
+        text.train(out, self.tokenizer, plan.budget("text"), plan.seed, plan.device)
+
+    def _latents(self, out: Path) -> None:
+        plan = self.plan
+        counts = {k: max(8, round(n * plan.pictures_share)) for k, n in _PICTURES.items()}
+        latents.make(out, self._load_movq("movq"), counts, plan.seed, plan.device)
+
+    def _base(self, out: Path) -> None:
+        plan = self.plan
+        encoder = text.build_encoder(self.tokenizer).to(plan.device)
+        load_state(encoder, self._file("text"), plan.device)
+        shelves = latents.load(self._file("latents"))
+        unet.train(out, encoder, self.tokenizer, shelves, plan.budget("base"), plan.seed)
+
+    def _decoder(self, out: Path) -> None:
+        plan = self.plan
+        movq.sharpen(out, self._file("movq"), plan.budget("decoder"), plan.seed, plan.device)
+
+    def _flash(self, out: Path) -> None:
+        plan = self.plan
+        teacher = unet.load_painter(self._file("base"), self.tokenizer, plan.device)
+        shelves = latents.load(self._file("latents"))
+        flash.train(out, teacher, self.tokenizer, shelves, plan.budget("flash"), plan.seed)
+
+    def _load_movq(self, stage: str) -> VQModel:
+        model = movq.build().to(self.plan.device).eval()
+        load_state(model, self._file(stage), self.plan.device)
+        return model.requires_grad_(requires_grad=False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train the micro weights from nothing."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=main.__doc__)
+    parser.add_argument("--work", type=Path, default=_ROOT / "training" / "work")
+    parser.add_argument("--out", type=Path, default=_ROOT / "weights" / "micro")
+    parser.add_argument("--minutes", type=float, default=float(_FULL_MIN))
+    parser.add_argument("--steps", type=int, help="so many steps a stage, whatever the time")
+    parser.add_argument("--pictures", type=float, default=1.0, help="share of the pictures drawn")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="one is fastest at these sizes")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    plan = Plan(
+        work=options.work,
+        out=options.out,
+        minutes=options.minutes,
+        max_steps=options.steps,
+        pictures_share=options.pictures,
+        seed=options.seed,
+        device=torch.device(options.device),
+    )
+    Training(plan).run()
+
+
+if __name__ == "__main__":
+    main()
