@@ -1,0 +1,54 @@
+"""One call in progress: who calls, with which uploads, on which world."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aiogram.client.default import Default
+from aiogram.types import ReplyParameters
+
+from playground.arguments import Upload
+from playground.errors import bad_request
+from playground.model import Chat, Message
+from playground.world import Seat, World
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Call:
+    """What every method needs beside its own arguments."""
+
+    world: World
+    seat: Seat
+    uploads: dict[str, Upload] = field(default_factory=dict)
+
+    def chat(self, chat_id: int | str | None) -> Chat:
+        """Find a chat this bot may write to; see `World.chat_for`."""
+        return self.world.chat_for(self.seat, chat_id)
+
+    def spend(self, chat: Chat, messages: int = 1) -> None:
+        """Count messages or an edit against the rates; see `RateLimiter.spend`."""
+        self.world.rates.spend(
+            self.seat.bot.id, chat.key, is_group=not chat.is_private, messages=messages
+        )
+
+    def replied(self, chat: Chat, method: Any) -> Message | None:  # noqa: ANN401 - any send*
+        """Find the message a new one replies to.
+
+        Raises:
+            ApiError: it is gone and the call does not allow sending without it.
+        """
+        parameters: ReplyParameters | None = method.reply_parameters
+        number = parameters.message_id if parameters else method.reply_to_message_id
+        if number is None:
+            return None
+        found = chat.messages.get(number)
+        lenient = parameters.allow_sending_without_reply if parameters else None
+        if found is None and not (plain(lenient) or method.allow_sending_without_reply):
+            raise bad_request("message to be replied not found")
+        return found
+
+
+def plain(value: _T | Default | None) -> _T | None:
+    """Turn aiogram's "take the client's default" into "not given", which it means on a server."""
+    return None if isinstance(value, Default) else value
