@@ -1,0 +1,144 @@
+"""How a job looks in the chat: pure functions from a job and its state to text and buttons."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardMarkup
+from aiogram.utils.formatting import ExpandableBlockQuote, Text
+
+from bot.jobs.ports import Running, Waiting
+from bot.keyboards import SEPARATOR, Row, button, keyboard
+from bot.prompts import shortened, utf16_length
+from bot.texts import Texts
+from storage.jobs import Job
+
+CAPTION_LIMIT: Final = 1024
+"""UTF-16 units. Telegram allows as many code points, which is never less."""
+
+_BAR_CELLS: Final = 10
+
+
+class CardPress(CallbackData, prefix="card", sep=SEPARATOR):
+    """A press of a button that every mode's card has."""
+
+    action: Literal["cancel", "again", "file", "delete", "resend"]
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModeCard:
+    """What one mode adds to its cards.
+
+    Attributes:
+        title: the user's own words, shown as typed in a quote.
+        details: one line or two under a result: seed, size and the like.
+        rows: the mode's own buttons under a result.
+    """
+
+    title: Callable[[Job], str]
+    details: Callable[[Job, Texts], str]
+    rows: Callable[[Job, Texts], list[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A text or caption, never parsed for markup, and what can be pressed under it."""
+
+    body: Text
+    keyboard: InlineKeyboardMarkup
+
+
+def in_progress(
+    job: Job, state: Waiting | Running | None, mode: ModeCard, texts: Texts
+) -> CardView:
+    """Show a job that is not finished; ``None`` is the moment before its picture appears."""
+    match state:
+        case Running():
+            share = state.index / state.total
+            line = texts("card-running", bar=bar(share), percent=int(share * 100))
+        case Waiting(ahead=0):
+            line = texts("card-next", wait_s=state.wait_s)
+        case Waiting():
+            line = texts("card-waiting", ahead=state.ahead, wait_s=state.wait_s)
+        case None:
+            line = texts("card-finishing")
+    cancel = button(texts("button-cancel"), CardPress(action="cancel", job_id=job.id))
+    return _view(job, mode, line, [] if state is None else [[cancel]])
+
+
+def bar(share: float) -> str:
+    """Draw a progress bar; ``share`` from 0 to 1."""
+    full = int(share * _BAR_CELLS)
+    return "▰" * full + "▱" * (_BAR_CELLS - full)
+
+
+def picture(job: Job, mode: ModeCard, texts: Texts) -> CardView:
+    """Caption one finished picture."""
+    return _view(job, mode, mode.details(job, texts), result_rows(job, mode, texts))
+
+
+AlbumFate = Literal["album-sent", "album-unknown", "expired"]
+
+
+def album_control(job: Job, fate: AlbumFate, mode: ModeCard, texts: Texts) -> CardView:
+    """Follow an album, which can have no buttons of its own."""
+    details = mode.details(job, texts)
+    rows = result_rows(job, mode, texts)
+    if fate == "expired":
+        return _view(job, mode, texts("card-album-expired"), rows)
+    if fate == "album-sent":
+        return _view(job, mode, f"{details}\n{texts('card-album')}", rows)
+    resend = button(texts("button-send-again"), CardPress(action="resend", job_id=job.id))
+    line = f"{details}\n{texts('card-album-unknown')}"
+    return _view(job, mode, line, [[resend], *rows])
+
+
+def expired(job: Job, mode: ModeCard, texts: Texts) -> CardView:
+    """Say that the picture was made but is not kept any more."""
+    return _view(job, mode, texts("card-expired"), _retry_rows(job, texts))
+
+
+def refused(job: Job, mode: ModeCard, texts: Texts) -> CardView:
+    """Say that the chat does not take pictures; files it may take."""
+    as_file = button(texts("button-file"), CardPress(action="file", job_id=job.id))
+    return _view(job, mode, texts("card-refused"), [[as_file], *_retry_rows(job, texts)])
+
+
+def failed(job: Job, mode: ModeCard, texts: Texts) -> CardView:
+    """Say why there is no picture; a cancelled job was its owner's wish, not a failure."""
+    if job.state == "cancelled":
+        line = texts("card-cancelled")
+    else:
+        code = job.error_code or ""
+        line = texts(code if code in texts else "error-generation-failed")
+    return _view(job, mode, line, _retry_rows(job, texts))
+
+
+def result_rows(job: Job, mode: ModeCard, texts: Texts) -> list[Row]:
+    """Everything one can do with a result."""
+    return [
+        [button(texts("button-again"), CardPress(action="again", job_id=job.id))],
+        *mode.rows(job, texts),
+        [
+            button(texts("button-file"), CardPress(action="file", job_id=job.id)),
+            button(texts("button-delete"), CardPress(action="delete", job_id=job.id)),
+        ],
+    ]
+
+
+def _retry_rows(job: Job, texts: Texts) -> list[Row]:
+    return [
+        [
+            button(texts("button-again"), CardPress(action="again", job_id=job.id)),
+            button(texts("button-delete"), CardPress(action="delete", job_id=job.id)),
+        ]
+    ]
+
+
+def _view(job: Job, mode: ModeCard, line: str, rows: list[Row]) -> CardView:
+    """Quote the user's words above ``line``, cut to what a caption can hold."""
+    room = CAPTION_LIMIT - utf16_length(line) - 1
+    quote = ExpandableBlockQuote(shortened(mode.title(job), room))
+    return CardView(Text(quote, "\n", line), keyboard(rows))

@@ -1,0 +1,34 @@
+text-to-image-command = нарисовать картинку по описанию
+text-to-image-help =
+    🎨 /imagine и описание (в личном чате достаточно самого описания)
+    --ar { $ratios }: пропорции картинки
+    --quality { $qualities }: насколько тщательно рисовать
+    --n 1…{ $pictures_max }: сколько картинок
+    --no text, watermark: чего не рисовать
+    --seed 7: то же зерно и те же слова дают ту же картинку
+text-to-image-help-style = --style { $styles }
+text-to-image-ask = Опишите словами, что нарисовать. Не больше { $limit } знаков.
+text-to-image-cannot-see = Смотреть на картинки я пока не умею, поэтому рисую только по словам.
+text-to-image-ask-again = Пришлите новое описание; всё остальное останется как было.
+text-to-image-ask-in-group = { $name }, ответьте на это сообщение: { $question }
+
+menu-title = Как нарисовать?
+menu-style-title = В каком стиле?
+menu-closed = Закрыто. Ничего не нарисовано.
+
+button-style-of = 🎭 Стиль: { $style }
+button-draw = 🎨 Нарисовать
+button-close = ✖️ Закрыть
+button-back = ← Назад
+button-try-again = 🔁 Попробовать снова
+button-same-seed = 🌱 То же зерно, качество: { $quality }
+button-edit = 🖋 Изменить
+button-options = ⚙️ Параметры
+button-copy = 📋 Скопировать прежнее описание
+
+example-anything-1 = Маяк на утёсе в сумерках, картина маслом
+example-anything-2 = Лиса читает газету в кафе
+example-anything-3 = Стеклянный город под лиловым небом --ar 16:9
+example-shapes-1 = красный круг на синем фоне
+example-shapes-2 = маленькая жёлтая звезда сверху на фиолетовом фоне
+example-shapes-3 = большое зелёное сердце на белом фоне --ar 3:2

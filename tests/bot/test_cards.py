@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import pytest
+from aiogram.types import InlineKeyboardMarkup
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import cards, drawing
+from bot.jobs.ports import Running, Waiting
+from bot.prompts import utf16_length
+from bot.texts import Languages, Texts
+from pipelines.profiles import Profile
+from pipelines.text_to_image import TextToImageRequest
+from storage.jobs import Job, JobResult, ResultPicture
+from tests.building import PROFILE
+
+LANGUAGES = Languages()
+MODE = drawing.card(Profile.model_validate(PROFILE))
+PICTURE = ResultPicture("p", "j", 7, 128, 128)
+
+
+def job(prompt: str = "a fox", negative: str = "", n: int = 1) -> Job:
+    request = TextToImageRequest(
+        prompt=prompt,
+        negative_prompt=negative,
+        style="anime",
+        width_px=128,
+        height_px=128,
+        quality="base",
+        n=n,
+        seed=7,
+    )
+    pictures = tuple(replace(PICTURE, seed=7 + i) for i in range(n))
+    return Job(
+        id=2**62,
+        origin="o",
+        user_id=1,
+        chat_id=1,
+        thread_id=None,
+        reply_to_message_id=None,
+        language="en",
+        mode="text_to_image",
+        request=request.model_dump_json(),
+        batch_key="k",
+        pictures=n,
+        cost=n,
+        state="done",
+        attempts=1,
+        crashes=0,
+        created_at=0,
+        started_at=0,
+        finished_at=0,
+        error_code=None,
+        result=JobResult(pictures, 12.2),
+        card=None,
+        told=False,
+    )
+
+
+def every_view(shown: Job, texts: Texts) -> list[cards.CardView]:
+    return [
+        *(
+            cards.in_progress(shown, state, MODE, texts)
+            for state in (Waiting(0, 5), Waiting(3, 500), Running(1, 3, None), None)
+        ),
+        cards.picture(shown, MODE, texts),
+        *(
+            cards.album_control(shown, fate, MODE, texts)
+            for fate in ("album-sent", "album-unknown", "expired")
+        ),
+        cards.expired(shown, MODE, texts),
+        cards.refused(shown, MODE, texts),
+        cards.failed(replace(shown, state="cancelled"), MODE, texts),
+        cards.failed(replace(shown, state="failed", error_code="error-unsupported"), MODE, texts),
+    ]
+
+
+def data_of(markup: InlineKeyboardMarkup) -> list[str]:
+    return [b.callback_data or "" for row in markup.inline_keyboard for b in row]
+
+
+@given(
+    prompt=st.text(st.characters(categories=["L", "So", "M"]), min_size=1, max_size=1000),
+    negative=st.text(st.characters(categories=["L", "So"]), max_size=1000),
+    language=st.sampled_from(LANGUAGES.names),
+)
+def test_whatever_is_typed_every_view_fits_into_a_caption(
+    prompt: str, negative: str, language: str
+) -> None:
+    for view in every_view(job(prompt, negative, n=4), LANGUAGES[language]):
+        text, entities = view.body.render()
+        assert utf16_length(text) <= cards.CAPTION_LIMIT
+        assert [entity.type for entity in entities] == ["expandable_blockquote"]
+
+
+def test_every_button_fits_into_what_telegram_carries() -> None:
+    for view in every_view(job(n=4), LANGUAGES["ru"]):
+        assert all(1 <= len(data.encode()) <= 64 for data in data_of(view.keyboard))
+
+
+def test_a_result_says_how_it_was_made() -> None:
+    text, _ = cards.picture(job(negative="text"), MODE, LANGUAGES["en"]).body.render()
+    assert text == "a fox\nseed 7 · 128×128 · base · 13 s\nstyle: anime\nwithout: text"
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"), [(0, "▱" * 10), (0.5, "▰" * 5 + "▱" * 5), (1, "▰" * 10)]
+)
+def test_the_bar_grows_with_the_share(share: float, drawn: str) -> None:
+    assert cards.bar(share) == drawn
+
+
+def test_a_code_without_words_is_told_as_a_fault_of_ours() -> None:
+    failed = replace(job(), state="failed", error_code="error-from-the-future")
+    text, _ = cards.failed(failed, MODE, LANGUAGES["en"]).body.render()
+    assert text.endswith("Something broke on our side while drawing. Please try again.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES.names)
+def test_no_button_is_cut_on_a_phone(language: str) -> None:
+    texts = LANGUAGES[language]
+    for view in every_view(job(n=4), texts):
+        for row in view.keyboard.inline_keyboard:
+            assert all(len(button.text) * len(row) <= 36 for button in row), row
+
+
+def test_the_moment_before_the_picture_cannot_be_cancelled() -> None:
+    assert data_of(cards.in_progress(job(), None, MODE, LANGUAGES["en"]).keyboard) == []
