@@ -100,8 +100,13 @@ class TelegramDelivery:
         self._tasks.start(work, name)
 
     def show(self, job: Job, view: Waiting | Running) -> None:
-        """Make this the newest state of the card; older ones not yet sent are forgotten."""
+        """Make this the newest state of the card; older ones not yet sent are forgotten.
+
+        But a preview not yet sent stays: a state seldom has one, and the next may have none.
+        """
         live = self._live.setdefault(job.id, _Live())
+        if isinstance(view, Running) and view.preview is None and isinstance(live.newest, Running):
+            view = replace(view, preview=live.newest.preview)
         live.newest = view
         if not (live.is_followed or live.is_closed or live.is_mute):
             live.is_followed = True

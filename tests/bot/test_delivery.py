@@ -187,6 +187,21 @@ async def test_only_the_newest_state_is_sent_and_no_oftener_than_allowed(
     assert life.session.names() == ["sendMessage", "editMessageText"]
 
 
+async def test_a_preview_is_shown_though_later_states_came_without_one(life: Life) -> None:
+    clock = SlowClock()
+    life.clock = clock
+    life.begin()
+    job = await life.job()
+    life.delivery.show(job, Waiting(0, 9))
+    await until(lambda: len(life.chat) == 1)
+    await life.jobs.claim(99)
+    life.delivery.show(job, Running(2, 10, b"blurred"))
+    life.delivery.show(job, Running(3, 10, None))
+    clock.now += INTERVAL_S
+    await until(lambda: life.session.names() == ["sendMessage", "editMessageMedia"])
+    assert "30 %" in life.chat[0].text
+
+
 async def test_a_group_is_shown_half_as_much(life: Life) -> None:
     clock = SlowClock()
     life.clock = clock
