@@ -1,12 +1,17 @@
 """One call that lets a person act: write, send files, press a button. Page and tests share it."""
 
-from typing import Any
+from typing import Final
 
-from playground import page_view, people
-from playground.arguments import Arguments, parse_json
+from playground import people
+from playground.acts import ACTS, Scene, shown
+from playground.arguments import Arguments
 from playground.errors import bad_request
-from playground.model import Chat, Json, Message, Person
+from playground.given import Given, integer
+from playground.model import Chat, Json, MediaKind, Message, Person
 from playground.world import World
+
+# None: each file as what it is.
+_KINDS: Final[dict[str, MediaKind | None]] = {"document": "document", "media": None}
 
 
 def find_person(world: World, number: object) -> Person:
@@ -36,29 +41,19 @@ def find_chat(world: World, key: object, person: Person) -> Chat:
     return chat
 
 
-def integer(value: object, name: str) -> int:
-    """Read a whole number from a form or JSON.
-
-    Raises:
-        ApiError: it is none.
-    """
-    try:
-        return int(str(value))
-    except ValueError as error:
-        raise bad_request(f"{name} must be a number") from error
-
-
 async def act(world: World, arguments: Arguments) -> Json:
     """Do what a person does.
 
     Args:
         world: where it happens.
-        arguments: fields `person` and `chat` (see `find_person`, `find_chat`), and either `press`
-            ({"message_id", "row", "column"}) or `text`, `reply_to` and uploads, sent `as`
-            "photo" or "document".
+        arguments: fields `person` and `chat` (see `find_person`, `find_chat`), and either one of
+            `acts.ACTS` with an object, such as `press` with {"message_id", "row", "column"}, or
+            `text`, `reply_to` and uploads, sent `as` "photo", "document", or "media": each file
+            as what it is.
 
     Returns:
-        `{"query": id}` of a press, else `{"messages": [...]}` as the page sees them.
+        What the act gives, such as `{"query": id}` of a press; of what was written
+        `{"messages": [...]}` as the page sees them.
 
     Raises:
         ApiError: whatever is wrong with it.
@@ -66,43 +61,23 @@ async def act(world: World, arguments: Arguments) -> Json:
     fields = arguments.fields
     person = find_person(world, fields.get("person"))
     chat = find_chat(world, fields.get("chat"), person)
-    if "press" in fields:
-        place = _place(fields["press"])
-        query = people.press(world, chat, person, *place)
-        return {"query": query.id}
+    for name, perform in ACTS.items():
+        if name in fields:
+            return await perform(Scene(world, person, chat), Given.of(fields, name))
     text, reply_to = str(fields.get("text", "")), _reply_to(chat, fields.get("reply_to"))
     if not arguments.uploads:
-        sent = [people.write(world, chat, person, text, reply_to)]
-    else:
-        attachments = [
-            people.Attachment(upload.content, upload.file_name, upload.mime_type)
-            for upload in arguments.uploads.values()
-        ]
-        sent = await people.send_files(
-            world,
-            chat,
-            person,
-            attachments,
-            text,
-            kind="document" if fields.get("as") == "document" else "photo",
-            reply_to=reply_to,
+        return shown([people.write(world, chat, person, text, reply_to)])
+    attachments = [
+        people.Attachment(upload.content, upload.file_name, upload.mime_type)
+        for upload in arguments.uploads.values()
+    ]
+    kind = _KINDS.get(str(fields.get("as")), "photo")
+    return shown(
+        await people.send_files(
+            world, chat, person, attachments, text, kind=kind, reply_to=reply_to
         )
-    return {"messages": [page_view.message(message) for message in sent]}
+    )
 
 
 def _reply_to(chat: Chat, number: object) -> Message | None:
     return chat.messages.get(integer(number, "reply_to")) if number else None
-
-
-def _place(press: Any) -> tuple[int, int, int]:  # noqa: ANN401 - JSON
-    parsed = press
-    if isinstance(press, str):
-        try:
-            parsed = parse_json(press)
-        except ValueError as error:
-            raise bad_request("press must be a JSON object") from error
-    if not isinstance(parsed, dict) or "message_id" not in parsed:
-        raise bad_request("press needs a message_id")
-    names = ("message_id", "row", "column")
-    first, row, column = (integer(parsed.get(name, 0), name) for name in names)
-    return first, row, column

@@ -3,20 +3,26 @@
 Everything is bounded while it is read: a hostile body is cut off, not collected first.
 """
 
+import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http import HttpProcessingError
 
-from playground.errors import bad_request, too_large
+from playground.errors import ApiError, bad_request, too_large
 from playground.files import MAX_UPLOAD_BYTES, safe_file_name
 
 MAX_FILES: Final = 100
 MAX_FIELDS: Final = 1000
 MAX_FIELD_BYTES: Final = 1024 * 1024
 MAX_TOTAL_BYTES: Final = 2 * MAX_UPLOAD_BYTES
+MAX_BODY_BYTES: Final = MAX_TOTAL_BYTES + 2 * MAX_FIELD_BYTES  # with the multipart's own lines
+BODY_TIMEOUT_S: Final = 60.0
+MAX_DEPTH: Final = 100  # of JSON; the Bot API's own goes no deeper than ten
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,20 @@ async def read_arguments(request: web.Request) -> Arguments:
     """Collect the arguments of a call from wherever they are.
 
     Raises:
-        ApiError: 413 over a limit, 400 for a body that cannot be read or is not UTF-8.
+        ApiError: 413 over a limit, 408 for a body that takes longer than a minute, 400 for one
+            that cannot be read or is not UTF-8.
     """
     arguments = Arguments(dict(request.query))
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise too_large()
     if request.method == "POST" and request.can_read_body:
-        await _read_body(request, arguments)
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                await _read_body(request, arguments)
+        except TimeoutError as error:
+            raise ApiError(408, "Request Timeout") from error
+        except (HttpProcessingError, web.RequestPayloadError) as error:
+            raise bad_request("can't parse the request body") from error
     types = {name: upload.mime_type for name, upload in arguments.uploads.items()}
     _check_encoding([arguments.fields, types])
     return arguments
@@ -77,15 +92,34 @@ def parse_json(source: str | bytes) -> Any:  # noqa: ANN401 - JSON
     """
     try:
         parsed = json.loads(source)
+        _check_depth(parsed)
         _check_encoding(parsed)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     return parsed
 
 
+def _check_depth(value: object) -> None:
+    # Level by level: a walk down would itself run out of stack.
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [part for whole in level for part in _parts(whole)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _parts(value: object) -> Collection[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def _check_encoding(value: object) -> None:
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        # Python's reader takes NaN and 1e999, which are no JSON: the ValueError for them is the
+        # caller's to word.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
         raise bad_request("strings must be encoded in UTF-8") from error
 

@@ -18,6 +18,11 @@ from playground.world import Seat, World
 
 _log: Final = logging.getLogger(__name__)
 
+BAD_GATEWAY: Final = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
+    "<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+
 
 class BotEndpoint:
     """Answers calls in the Bot API's envelope, notes them, and fails where it was asked to."""
@@ -27,8 +32,18 @@ class BotEndpoint:
         self._faults = faults
         self._transcript = transcript
 
+    def clock(self) -> float:
+        """The time in this world, in seconds since 1970."""
+        return self._world.clock()
+
     async def call(self, request: web.Request) -> web.StreamResponse:
-        """Serve one HTTP call of a method."""
+        """Serve one HTTP call of a method; a restart of the server cuts its connection."""
+        if self._faults.is_down:
+            return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
+        with self._faults.watching(request.transport):
+            return await self._call(request)
+
+    async def _call(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["method"]
         try:
             seat = self._world.seat(request.match_info["token"])

@@ -11,6 +11,8 @@ from playground.acting import act, find_chat, find_person
 from playground.arguments import read_arguments
 from playground.errors import bad_request
 from playground.faults import Fault, Faults
+from playground.given import integer
+from playground.model import InlineMode
 from playground.rates import Allowance, Limits
 from playground.transcript import Transcript
 from playground.world import World
@@ -43,6 +45,25 @@ class RateSettings(BaseModel):
         return replace(usual, overall=overall, chat=chat, group=group, enabled=self.enabled)
 
 
+class Restart(BaseModel):
+    """How long the Bot API is away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    down_ms: int = Field(0, ge=0, le=600_000)
+
+
+class InlineSettings(BaseModel):
+    """What BotFather's /setinline and /setinlinefeedback would set for a bot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bot: int
+    enabled: bool = True
+    placeholder: str = InlineMode.placeholder
+    feedback: bool = True
+
+
 class Control:
     """The addresses under `/playground/control`."""
 
@@ -65,6 +86,10 @@ class Control:
             web.post(f"{base}/duplicate-update", self.duplicate_update),
             web.post(f"{base}/expire-callbacks", self.expire_callbacks),
             web.post(f"{base}/block", self.block),
+            web.post(f"{base}/inline", self.set_inline),
+            web.post(f"{base}/kick", self.kick),
+            web.post(f"{base}/deactivate", self.deactivate),
+            web.post(f"{base}/restart", self.restart),
         ]
 
     async def state(self, _request: web.Request) -> web.Response:
@@ -87,10 +112,8 @@ class Control:
 
     async def transcript(self, request: web.Request) -> web.Response:
         """Calls so far; `method` and `after` (a call's number) narrow them."""
-        after = request.query.get("after", "0")
-        if not after.isdigit():
-            raise bad_request("after must be a number")
-        calls = self._transcript.calls(request.query.get("method"), int(after))
+        after = integer(request.query.get("after", "0"), "after")
+        calls = self._transcript.calls(request.query.get("method"), after)
         return web.json_response({"calls": calls})
 
     async def clear_transcript(self, _request: web.Request) -> web.Response:
@@ -121,16 +144,61 @@ class Control:
 
     async def expire_callbacks(self, _request: web.Request) -> web.Response:
         """Let all pressed buttons that wait grow too old."""
-        return web.json_response({"ok": True, "expired": self._world.expire_queries()})
+        return web.json_response({"ok": True, "expired": self._world.presses.expire()})
 
     async def block(self, request: web.Request) -> web.Response:
         """Let a person block the bot, or with `blocked` false let it in again."""
         fields = (await read_arguments(request)).fields
         person = find_person(self._world, fields.get("person"))
         chat = find_chat(self._world, fields.get("chat"), person)
-        blocked = str(fields.get("blocked", True)).lower() not in {"false", "0"}
-        people.set_blocked(self._world, chat, blocked=blocked)
+        people.set_blocked(self._world, chat, blocked=_is_on(fields.get("blocked")))
         return web.json_response({"ok": True})
+
+    async def set_inline(self, request: web.Request) -> web.Response:
+        """Turn a bot's inline mode or its feedback on or off."""
+        given = await _read(request, InlineSettings)
+        seat = self._world.seats.get(given.bot)
+        if seat is None:
+            raise bad_request("bot not found")
+        seat.bot.inline = InlineMode(given.enabled, given.placeholder, given.feedback)
+        self._world.events.add("bot", bot=page_view.bot(seat.bot))
+        return web.json_response({"ok": True})
+
+    async def kick(self, request: web.Request) -> web.Response:
+        """Put a bot (by default the first) out of a group, or with `kicked` false take it in."""
+        fields = (await read_arguments(request)).fields
+        chat = find_chat(self._world, fields.get("chat", "group"), find_person(self._world, None))
+        number = integer(fields.get("bot", next(iter(self._world.seats))), "bot")
+        seat = self._world.seats.get(number)
+        if seat is None:
+            raise bad_request("bot not found")
+        people.set_kicked(self._world, chat, seat.bot, kicked=_is_on(fields.get("kicked")))
+        return web.json_response({"ok": True})
+
+    async def deactivate(self, request: web.Request) -> web.Response:
+        """Let a person delete the account, or with `deactivated` false think again."""
+        fields = (await read_arguments(request)).fields
+        person = find_person(self._world, fields.get("person"))
+        gone = self._world.deactivated
+        (gone.add if _is_on(fields.get("deactivated")) else gone.discard)(person.id)
+        self._world.events.add("person", person=page_view.person(person))
+        return web.json_response({"ok": True})
+
+    async def restart(self, request: web.Request) -> web.Response:
+        """Restart as Telegram's servers do: calls in progress are cut, later ones met by a 502.
+
+        Nothing is forgotten: unconfirmed updates come again.
+        """
+        wanted = await _read(request, Restart)
+        cut = self._faults.restart(wanted.down_ms / 1000)
+        for seat in self._world.seats.values():
+            seat.updates.release_poll()
+        return web.json_response({"ok": True, "cut": cut})
+
+
+def _is_on(value: object) -> bool:
+    """Read a switch from a form or JSON; without one it is on."""
+    return str(True if value is None else value).lower() not in {"false", "0"}
 
 
 async def _read(request: web.Request, model: type[_Model]) -> _Model:

@@ -1,9 +1,10 @@
 """The Bot API's way of refusing: a status, a sentence, sometimes parameters.
 
-The sentences are Telegram's own, word for word, because bots match on them.
+Where Telegram's own sentence is known it is used word for word, because bots match on them;
+`docs/playground.md` tells which are not confirmed.
 """
 
-from typing import Any
+from typing import Any, Final
 
 
 class ApiError(Exception):
@@ -21,6 +22,13 @@ class ApiError(Exception):
         """Show the refusal in the Bot API's envelope."""
         answer = {"ok": False, "error_code": self.status, "description": self.description}
         return {**answer, "parameters": self.parameters} if self.parameters else answer
+
+
+class StateError(Exception):
+    """The state file cannot be used; says why in one sentence."""
+
+
+QUERY_TOO_OLD: Final = "query is too old and response timeout expired or query ID is invalid"
 
 
 def bad_request(sentence: str) -> ApiError:

@@ -6,7 +6,7 @@ everything anew where the log no longer reaches back so far.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,7 @@ class EventLog:
         self._next = first_number
         self._wakers: set[asyncio.Event] = set()
         self._closed = False
+        self.watch: Callable[[str, Json], None] | None = None
 
     @property
     def last_number(self) -> int:
@@ -38,7 +39,9 @@ class EventLog:
         return self._next - 1
 
     def add(self, kind: str, **body: object) -> None:
-        """Append an event and wake followers."""
+        """Append an event and wake followers; `watch`, where it is set, sees it first."""
+        if self.watch:
+            self.watch(kind, body)
         self._events.append(Event(self._next, {"kind": kind, **body}))
         self._next += 1
         for waker in self._wakers:

@@ -1,5 +1,11 @@
 """Failures on demand: what a test asks the playground to do wrong, for the next calls."""
 
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from playground.model import Json
@@ -36,10 +42,12 @@ class Fault(BaseModel):
 
 
 class Faults:
-    """Faults in the order they were asked for; each goes when it is used up."""
+    """Faults in the order they were asked for; each goes when it is used up. And restarts."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
+        self._connections: list[asyncio.Transport] = []
+        self._down_until = -math.inf
 
     def add(self, fault: Fault) -> None:
         """Ask for a fault."""
@@ -58,3 +66,32 @@ class Faults:
     def clear(self) -> None:
         """Let everything work again."""
         self._waiting.clear()
+        self._down_until = -math.inf
+
+    @contextmanager
+    def watching(self, connection: asyncio.Transport | None) -> Iterator[None]:
+        """Note the connection of a call for as long as the call lasts."""
+        if connection is None:
+            yield
+            return
+        self._connections.append(connection)
+        try:
+            yield
+        finally:
+            self._connections.remove(connection)
+
+    def restart(self, down_s: float) -> int:
+        """Cut the connections of all calls in progress and be away for a while.
+
+        Returns:
+            How many were cut.
+        """
+        for connection in self._connections:
+            connection.abort()
+        self._down_until = time.monotonic() + down_s
+        return len(self._connections)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether a restart is under way."""
+        return time.monotonic() < self._down_until

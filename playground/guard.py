@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -14,10 +14,13 @@ _log: Final = logging.getLogger(__name__)
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "media-src 'self' blob:; connect-src 'self'; frame-src http: https:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
-_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+# How long what a refused caller goes on sending is read and dropped. Without it the connection
+# would be reset before the refusal is read; with aiohttp's own ten seconds it would pay to go on.
+LINGERING_S: Final = 0.5
+LOCAL_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
@@ -25,21 +28,28 @@ class Guard:
     """Refuses foreign pages (Origin, Sec-Fetch-Site) and foreign names (DNS rebinding)."""
 
     def __init__(self, bound_host: str, more_hosts: frozenset[str] = frozenset()) -> None:
-        self._hosts = _LOCAL | more_hosts | {bound_host}
+        self._hosts = LOCAL_NAMES | more_hosts | {bound_host}
         self._any_address = bound_host in _EVERYWHERE
 
     def refusal(self, request: web.Request) -> str | None:
         """Say what is wrong with where a request comes from, if anything is."""
-        host = urlsplit(f"//{request.host}").hostname or ""
+        host = _parts(f"//{request.host}").hostname or ""
         if host not in self._hosts and not (self._any_address and _is_address(host)):
             return "this server does not go by that name"
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and _parts(origin).netloc != request.host:
             return "another page may not talk to this server"
         site = request.headers.get("Sec-Fetch-Site", "none")
         if request.path != "/" and site not in {"none", "same-origin"}:
             return "another page may not talk to this server"
         return None
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")  # a torn IPv6 address is nobody's
 
 
 def _is_address(host: str) -> bool:

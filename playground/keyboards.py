@@ -1,7 +1,9 @@
 """Checks of `reply_markup` as Telegram makes them, and its JSON as it is kept."""
 
+import json
+from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiogram.types import (
     InlineKeyboardButton,
@@ -16,7 +18,9 @@ from playground.model import Json
 
 MAX_CALLBACK_BYTES: Final = 64
 MAX_BUTTONS: Final = 100
+MAX_MARKUP_BYTES: Final = 65_536  # of JSON; more than any client shows, so that memory has an end
 MAX_COPY_TEXT: Final = 256
+MAX_PLACEHOLDER: Final = 64
 _ACTIONS: Final = (
     "url",
     "callback_data",
@@ -32,13 +36,27 @@ _ACTIONS: Final = (
 )
 
 
-def inline_keyboard(markup: BaseModel | None, *, in_private: bool) -> Json | None:
+@dataclass(frozen=True)
+class Place:
+    """Where a keyboard will be, which decides what its buttons may do.
+
+    Attributes:
+        is_private: Mini App buttons are allowed in private chats alone.
+        allow_http: whether a Mini App may do without TLS.
+        is_invoice: an invoice may have a pay button, as its first.
+    """
+
+    is_private: bool
+    allow_http: bool = False
+    is_invoice: bool = False
+
+
+def inline_keyboard(markup: BaseModel | None, place: Place) -> Json | None:
     """Check an inline keyboard and give its JSON; an empty keyboard is none.
 
-    Mini App buttons are allowed in private chats alone, hence `in_private`.
-
     Raises:
-        ApiError: another kind of markup, or a button Telegram would refuse.
+        ApiError: another kind of markup, a button Telegram would refuse, over 100 buttons, or
+            over 64 KiB of JSON.
     """
     if markup is None:
         return None
@@ -49,33 +67,47 @@ def inline_keyboard(markup: BaseModel | None, *, in_private: bool) -> Json | Non
         raise bad_request("reply markup is too long")
     for row in rows:
         for button in row:
-            _check(button, in_private=in_private)
+            _check(button, place)
     if not rows:
         return None
+    _check_pay_button(rows, place)
     dumped = [
         [button.model_dump(mode="json", exclude_none=True) for button in row] for row in rows
     ]
-    return {"inline_keyboard": dumped}
+    return _bounded({"inline_keyboard": dumped})
 
 
-def reply_keyboard(markup: BaseModel | None) -> tuple[bool, Json | None]:
+def reply_keyboard(markup: BaseModel | None, place: Place) -> tuple[bool, Json | None]:
     """Tell whether a markup changes the keyboard under the composer, and to what.
 
     Raises:
-        ApiError: a button without text.
+        ApiError: a button without text, or one of a Mini App that may not be there, or a
+            placeholder over 64 characters.
     """
+    placeholder = getattr(markup, "input_field_placeholder", None) or ""
+    if len(placeholder) > MAX_PLACEHOLDER:
+        raise bad_request("input field placeholder is too long")
     if isinstance(markup, ReplyKeyboardRemove):
         return True, None
     if not isinstance(markup, ReplyKeyboardMarkup):
         return False, None
-    if any(not button.text.strip() for row in markup.keyboard for button in row):
-        raise bad_request("keyboard button text must be non-empty")
-    return True, markup.model_dump(mode="json", exclude_none=True)
+    for button in (button for row in markup.keyboard for button in row):
+        if not button.text.strip():
+            raise bad_request("keyboard button text must be non-empty")
+        if button.web_app is not None:
+            if not place.is_private:
+                raise bad_request("BUTTON_TYPE_INVALID")
+            check_app_url(button.web_app.url, "keyboard button", allow_http=place.allow_http)
+    return True, _bounded(markup.model_dump(mode="json", exclude_none=True))
 
 
-def keyboards(
-    markup: BaseModel | None, *, in_private: bool
-) -> tuple[Json | None, bool, Json | None]:
+def _bounded(markup: Json) -> Json:
+    if len(json.dumps(markup)) > MAX_MARKUP_BYTES:
+        raise bad_request("reply markup is too long")
+    return markup
+
+
+def keyboards(markup: BaseModel | None, place: Place) -> tuple[Json | None, bool, Json | None]:
     """Read the markup of a new message: under the message, or under the composer.
 
     Returns:
@@ -85,10 +117,23 @@ def keyboards(
         ApiError: a button Telegram would refuse.
     """
     inline = markup if isinstance(markup, InlineKeyboardMarkup) else None
-    return inline_keyboard(inline, in_private=in_private), *reply_keyboard(markup)
+    return inline_keyboard(inline, place), *reply_keyboard(markup, place)
 
 
-def _check(button: InlineKeyboardButton, *, in_private: bool) -> None:
+def check_app_url(url: str, where: str, *, allow_http: bool) -> None:
+    """Check the address of a Mini App.
+
+    Raises:
+        ApiError: it is none, or has no TLS where `allow_http` does not waive that.
+    """
+    parts = _parts(url)
+    schemes = {"https", "http"} if allow_http else {"https"}
+    if parts.scheme not in schemes or not parts.hostname:
+        what = "Wrong HTTP URL" if parts.scheme in schemes else "Only HTTPS links are allowed"
+        raise bad_request(f"{where} Web App URL '{url}' is invalid: {what}")
+
+
+def _check(button: InlineKeyboardButton, place: Place) -> None:
     if not button.text.strip():
         raise bad_request("inline keyboard button text must be non-empty")
     actions = [name for name in _ACTIONS if getattr(button, name) is not None]
@@ -98,10 +143,10 @@ def _check(button: InlineKeyboardButton, *, in_private: bool) -> None:
         raise bad_request("BUTTON_TYPE_INVALID")
     if button.style not in {None, "primary", "success", "danger"}:
         raise bad_request("BUTTON_STYLE_INVALID")
-    _check_action(button, in_private=in_private)
+    _check_action(button, place)
 
 
-def _check_action(button: InlineKeyboardButton, *, in_private: bool) -> None:
+def _check_action(button: InlineKeyboardButton, place: Place) -> None:
     data = button.callback_data
     if data is not None and not 1 <= len(data.encode()) <= MAX_CALLBACK_BYTES:
         raise bad_request("BUTTON_DATA_INVALID")
@@ -111,16 +156,27 @@ def _check_action(button: InlineKeyboardButton, *, in_private: bool) -> None:
         _check_url(button.url)
     if button.web_app is None:
         return
-    if not in_private:
+    if not place.is_private:
         raise bad_request("BUTTON_TYPE_INVALID")
-    if urlsplit(button.web_app.url).scheme != "https":
-        raise bad_request(
-            f"inline keyboard button Web App URL '{button.web_app.url}' is invalid: "
-            "Only HTTPS links are allowed"
-        )
+    check_app_url(button.web_app.url, "inline keyboard button", allow_http=place.allow_http)
+
+
+def _check_pay_button(rows: list[list[InlineKeyboardButton]], place: Place) -> None:
+    """A pay button is the first of an invoice's keyboard, and nowhere else."""
+    paying = [button for row in rows for button in row if button.pay]
+    first = rows[0][0]
+    if place.is_invoice != bool(paying) or any(button is not first for button in paying):
+        raise bad_request("BUTTON_TYPE_INVALID")
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")  # a host that is none, such as a torn IPv6 address
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
+    parts = _parts(url)
     if parts.scheme not in {"http", "https", "tg"} or not parts.netloc:
         raise bad_request(f"inline keyboard button URL '{url}' is invalid: Wrong HTTP URL")

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from playground.guard import Guard
+from playground.errors import StateError
+from playground.guard import LINGERING_S, Guard
 from playground.nursery import first_of
 from playground.world import Settings
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from playground.server import Playground
 
 CANNOT_LISTEN: Final = 2
+CANNOT_KEEP: Final = 2
 MISUSED: Final = 2  # as command lines say it: wrong arguments or configuration
 CANNOT_START: Final = 127  # as a shell says it
 GRACE_S: Final = 6.0  # a bot gets it to stop; all of it is over within ten seconds
@@ -41,6 +43,7 @@ class Options:
     bot: str | None
     allowed_hosts: frozenset[str]
     settings: Settings
+    state: Path | None = None
 
 
 def run(options: Options) -> int:
@@ -52,7 +55,11 @@ def run(options: Options) -> int:
         _say(_why_not(options, error))
         return CANNOT_LISTEN
     with listener, tempfile.TemporaryDirectory(prefix="playground-") as folder:
-        return asyncio.run(_serve(options, listener, Path(folder)))
+        try:
+            return asyncio.run(_serve(options, listener, Path(folder)))
+        except StateError as error:
+            _say(str(error))
+            return CANNOT_KEEP
 
 
 def _why_not(options: Options, error: OSError) -> str:
@@ -91,7 +98,7 @@ async def _serving(
 ) -> AsyncIterator["Playground"]:
     """Serve on a socket that already listens."""
     playground, app = await asyncio.to_thread(_build, options, folder)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, lingering_time=LINGERING_S)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     try:
@@ -103,9 +110,11 @@ async def _serving(
 def _build(options: Options, folder: Path) -> tuple["Playground", web.Application]:
     # Loading all models of the Bot API takes seconds; the bot loads beside it.
     from playground.server import build_app, new_playground  # noqa: PLC0415
+    from playground.state import StateFile  # noqa: PLC0415
 
     guard = Guard(options.host, options.allowed_hosts)
-    playground = new_playground(folder, options.token, options.settings, guard, options.bot)
+    state = StateFile(options.state) if options.state else None
+    playground = new_playground(folder, options.token, options.settings, guard, options.bot, state)
     return playground, build_app(playground)
 
 

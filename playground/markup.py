@@ -8,10 +8,16 @@ from aiogram.types import MessageEntity
 from playground.errors import bad_request
 from playground.markup_html import parse_html
 from playground.markup_markdown import parse_markdown, parse_markdown_v2
-from playground.text import Entity, FormattedText, check_raw, finish, from_utf16
+from playground.text import (
+    MAX_CAPTION,
+    MAX_TEXT,
+    Entity,
+    FormattedText,
+    check_raw,
+    finish,
+    from_utf16,
+)
 
-MAX_TEXT: Final = 4096
-MAX_CAPTION: Final = 1024
 _PARSERS: Final = {
     "html": parse_html,
     "markdownv2": parse_markdown_v2,

@@ -28,7 +28,7 @@ _TAGS: Final = {
 _NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _CHARACTER: Final = re.compile(r"&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|(lt|gt|amp|quot));?")
 _ATTRIBUTE: Final = re.compile(
-    r"\s*([a-zA-Z][\w-]*)\s*(=)?\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>=]+))?"
+    r"([a-zA-Z][\w-]*+)\s*+(=)?\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>=]++))?"
 )
 _TAG: Final = re.compile(r"<(/?)([^\s/>]*)((?:\"[^\"]*\"|'[^']*'|[^>\"'])*)>")
 
@@ -52,13 +52,14 @@ def parse_html(source: str) -> tuple[str, list[Entity]]:
         ApiError: `can't parse entities: ...` for an unknown, unclosed or crossed tag.
     """
     parts: list[str] = []
-    length = position = 0
+    length = position = byte_offset = counted = 0
     stack: list[_Open] = []
     entities: list[Entity] = []
     while position < len(source):
         if source[position] == "<":
             match = _TAG.match(source, position)
-            byte_offset = len(source[:position].encode())
+            byte_offset += len(source[counted:position].encode())
+            counted = position
             if match is None:
                 raise _cannot_parse(f"Unclosed start tag at byte offset {byte_offset}")
             if match[1]:

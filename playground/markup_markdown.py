@@ -24,7 +24,7 @@ class _Open:
     type: str
     name: str
     start: int
-    byte_offset: int
+    position: int
 
 
 def _cannot_parse(sentence: str) -> ApiError:
@@ -49,10 +49,7 @@ class _MarkdownV2:
         if self.quote_start is not None:
             self._end_quote()
         if self.stack:
-            opened = self.stack[-1]
-            raise _cannot_parse(
-                f"Can't find end of {opened.name} entity at byte offset {opened.byte_offset}"
-            )
+            raise self._endless(self.stack[-1].name, self.stack[-1].position)
         return "".join(self.text), self.entities
 
     def _step(self) -> None:
@@ -77,8 +74,12 @@ class _MarkdownV2:
         self.text.append(char)
         self.position += width
 
-    def _byte_offset(self) -> int:
-        return len(self.source[: self.position].encode())
+    def _byte_offset(self, position: int) -> int:
+        return len(self.source[:position].encode())
+
+    def _endless(self, name: str, position: int) -> ApiError:
+        byte_offset = self._byte_offset(position)
+        return _cannot_parse(f"Can't find end of {name} entity at byte offset {byte_offset}")
 
     def _simple(self) -> bool:
         for marker, kind, name in _SIMPLE:
@@ -89,7 +90,7 @@ class _MarkdownV2:
             elif marker == "||" and self._expandable_end():
                 return True
             else:
-                here = _Open(marker, kind, name, len(self.text), self._byte_offset())
+                here = _Open(marker, kind, name, len(self.text), self.position)
                 self.stack.append(here)
             self.position += len(marker)
             return True
@@ -101,7 +102,7 @@ class _MarkdownV2:
     def _code(self) -> None:
         marker = "```" if self.source.startswith("```", self.position) else "`"
         kind, name = ("pre", "Pre") if marker == "```" else ("code", "Code")
-        byte_offset, start = self._byte_offset(), len(self.text)
+        opening, start = self.position, len(self.text)
         self.position += len(marker)
         details = {}
         language = _LANGUAGE.match(self.source, self.position) if marker == "```" else None
@@ -110,9 +111,7 @@ class _MarkdownV2:
             self.position = language.end()
         while not self.source.startswith(marker, self.position):
             if self.position >= len(self.source):
-                raise _cannot_parse(
-                    f"Can't find end of {name} entity at byte offset {byte_offset}"
-                )
+                raise self._endless(name, opening)
             escaped = self.source[self.position] == "\\" and self.position + 1 < len(self.source)
             self._put(self.source[self.position + escaped], 1 + escaped)
         self.position += len(marker)
@@ -121,19 +120,17 @@ class _MarkdownV2:
     def _open_link(self) -> None:
         emoji = self.source[self.position] == "!"
         kind, name = ("custom_emoji", "CustomEmoji") if emoji else ("text_link", "TextUrl")
-        self.stack.append(_Open("[", kind, name, len(self.text), self._byte_offset()))
+        self.stack.append(_Open("[", kind, name, len(self.text), self.position))
         self.position += 2 if emoji else 1
 
     def _close_link(self) -> None:
         opened = self.stack.pop()
         if opened.marker != "[":
-            raise _cannot_parse(
-                f"Can't find end of {opened.name} entity at byte offset {opened.byte_offset}"
-            )
+            raise self._endless(opened.name, opened.position)
         match = re.compile(r"\]\(((?:\\.|[^\\)])*)\)", re.DOTALL).match(self.source, self.position)
         if match is None:
             if self.source.startswith("](", self.position):
-                byte_offset = self._byte_offset()
+                byte_offset = self._byte_offset(self.position)
                 raise _cannot_parse(f"Can't find end of a URL at byte offset {byte_offset}")
             self.position += 1
             return

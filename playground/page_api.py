@@ -1,6 +1,9 @@
 """What the chat page asks for. It is no part of the Bot API and may change with the page."""
 
 import json
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -8,10 +11,13 @@ from urllib.parse import quote
 from aiohttp import web
 
 from playground import page_view
-from playground.acting import act, integer
+from playground.acting import act
 from playground.arguments import read_arguments
+from playground.choosing import wait_for_answer
 from playground.errors import bad_request
+from playground.fetching import MAX_PHOTO_URL_BYTES, fetch
 from playground.files import safe_file_name
+from playground.given import integer
 from playground.world import World
 
 PAGE_OF_MESSAGES: Final = 50
@@ -20,8 +26,15 @@ _INLINE_TYPES: Final = {
     ".jpg": "image/jpeg",
     ".mp4": "video/mp4",
     ".webm": "video/webm",
+    ".mov": "video/quicktime",
+    ".gif": "image/gif",
     ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".m4a": "audio/mp4",
 }
+_PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{4,31}")
 _NAME_LENGTH: Final = range(1, 65)
 
 
@@ -40,6 +53,9 @@ class PageApi:
             web.get("/page/messages", self.messages),
             web.post("/page/act", self.act),
             web.post("/page/people", self.add_person),
+            web.get("/page/inline", self.inline),
+            web.get("/page/inline/thumbnail", self.thumbnail),
+            web.get("/page/invoice", self.invoice),
             web.get("/page/file/{path:.+}", self.file),
         ]
 
@@ -62,15 +78,22 @@ class PageApi:
         )
 
     async def messages(self, request: web.Request) -> web.Response:
-        """A page of a chat's history, oldest first, ending before a message or at the newest."""
+        """A page of a chat's history, oldest first: the newest, or one at a message.
+
+        Of the numbers `before`, `after` and `around` at most one is given.
+        """
         chat = self._world.chats.get(request.query.get("chat", ""))
         if chat is None:
             raise bad_request("chat not found")
-        before = integer(request.query.get("before", 2**62), "before")
-        known = [message for message in chat.messages.values() if message.id < before]
-        shown = [page_view.message(message) for message in known[-PAGE_OF_MESSAGES:]]
-        has_more = len(known) > PAGE_OF_MESSAGES
-        return web.json_response({"messages": shown, "has_more": has_more})
+        numbers = list(chat.messages)
+        page = _page_of(numbers, request.query)
+        return web.json_response(
+            {
+                "messages": [page_view.message(chat.messages[number]) for number in numbers[page]],
+                "has_more": page.start > 0,
+                "has_newer": page.stop < len(numbers),
+            }
+        )
 
     async def act(self, request: web.Request) -> web.Response:
         """Let a person write, send files or press a button."""
@@ -83,7 +106,32 @@ class PageApi:
         language = str(fields.get("language", "en"))
         if len(name) not in _NAME_LENGTH or not (language.isalpha() and len(language) == 2):
             raise bad_request("a name of 1 to 64 characters and a language code are needed")
-        return web.json_response(page_view.person(self._world.add_person(name, language)))
+        username = str(fields.get("username") or "").strip().removeprefix("@") or None
+        if username and not _USERNAME.fullmatch(username):
+            raise bad_request("a username has 5 to 32 letters, digits and underscores")
+        premium = str(fields.get("premium", False)).lower() in {"true", "1", "on"}
+        person = self._world.add_person(name, language, username, is_premium=premium)
+        return web.json_response(page_view.person(person))
+
+    async def inline(self, request: web.Request) -> web.Response:
+        """Wait for a bot's answer to an inline query."""
+        query = self._world.inline.find(request.query.get("query", ""))
+        return web.json_response(await wait_for_answer(query))
+
+    async def thumbnail(self, request: web.Request) -> web.Response:
+        """Give the small picture that an inline result names by address, from this machine."""
+        book = self._world.inline
+        query = book.find(request.query.get("query", ""))
+        result = book.chosen(query, request.query.get("result", ""))
+        content, mime = await fetch(self._world, result.thumbnail_url or "", MAX_PHOTO_URL_BYTES)
+        if mime not in _PICTURES:
+            raise web.HTTPNotFound
+        return web.Response(body=content, content_type=mime)
+
+    async def invoice(self, request: web.Request) -> web.Response:
+        """Show the invoice behind a link."""
+        offered = self._world.till.offered(request.query.get("slug", ""))
+        return web.json_response(page_view.invoice(offered))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A file for the page: pictures and videos shown, anything else only downloaded."""
@@ -115,3 +163,17 @@ class PageApi:
                 body = json.dumps(event.body)
                 await response.write(f"id: {event.number}\ndata: {body}\n\n".encode())
         return response
+
+
+def _page_of(numbers: list[int], query: Mapping[str, str]) -> slice:
+    """Find the page of a history; `numbers` of messages are in ascending order."""
+    if "after" in query:
+        start = bisect_right(numbers, integer(query["after"], "after"))
+    elif "around" in query:
+        start = bisect_left(numbers, integer(query["around"], "around")) - PAGE_OF_MESSAGES // 2
+    else:
+        before = integer(query.get("before", 2**62), "before")
+        stop = bisect_left(numbers, before)
+        return slice(max(stop - PAGE_OF_MESSAGES, 0), stop)
+    start = max(start, 0)
+    return slice(start, min(start + PAGE_OF_MESSAGES, len(numbers)))

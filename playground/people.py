@@ -1,20 +1,22 @@
 """What people do: write, send files, press buttons, block a bot; and which bots get to see it."""
 
+import asyncio
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Final
 
 from playground import render
+from playground.containers import read_clip
 from playground.errors import bad_request
 from playground.model import Bot, CallbackQuery, Chat, Content, Json, MediaKind, Message, Person
-from playground.text import FormattedText, check_raw, finish
-from playground.world import Seat, World
+from playground.pictures import is_picture
+from playground.text import MAX_CAPTION, MAX_TEXT, FormattedText, check_raw, finish
+from playground.world import Seat, World, new_album_id
 
-MAX_TEXT: Final = 4096
-MAX_CAPTION: Final = 1024
 MAX_FILES: Final = 10
+# MP3, with and without a tag; Ogg; FLAC.
+_SOUNDS: Final = (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"OggS", b"fLaC")
 _COMMAND: Final = re.compile(r"/\w+(?:@(\w+))?")
 
 
@@ -27,7 +29,12 @@ class Attachment:
     mime_type: str | None = None
 
 
-def _typed(text: str, limit: int) -> FormattedText:
+def typed(text: str, limit: int) -> FormattedText:
+    """Finish a text somebody typed.
+
+    Raises:
+        ApiError: it is over `limit` characters.
+    """
     check_raw(text)
     result = finish(text, [])
     if len(result.text) > limit:
@@ -43,10 +50,10 @@ def write(
     Raises:
         ApiError: the text is empty or over 4096 characters.
     """
-    typed = _typed(text, MAX_TEXT)
-    if not typed:
+    said = typed(text, MAX_TEXT)
+    if not said:
         raise bad_request("message text is empty")
-    return _send(world, chat, person, [Content(typed)], reply_to)[0]
+    return _send(world, chat, person, [Content(said)], reply_to)[0]
 
 
 async def send_files(
@@ -56,51 +63,94 @@ async def send_files(
     attachments: list[Attachment],
     caption: str = "",
     *,
-    kind: MediaKind = "photo",
+    kind: MediaKind | None = "photo",
     reply_to: Message | None = None,
 ) -> list[Message]:
     """Send one file, or several as an album, the caption under the first.
+
+    All are sent as `kind`; None tells each by its bytes.
 
     Raises:
         ApiError: no file or over ten, an unacceptable one, or a caption over 1024 characters.
     """
     if not 1 <= len(attachments) <= MAX_FILES:
         raise bad_request("from 1 to 10 files can be sent together")
-    typed = _typed(caption, MAX_CAPTION)
+    said = typed(caption, MAX_CAPTION)
+    alone = len(attachments) == 1
     media = [
-        await world.files.store(kind, given.content, given.file_name, given.mime_type)
+        await world.files.store(
+            await asyncio.to_thread(_recognised, given, alone) if kind is None else kind,
+            given.content,
+            given.file_name,
+            given.mime_type,
+        )
         for given in attachments
     ]
     contents = [
-        Content(typed if index == 0 else FormattedText(), item) for index, item in enumerate(media)
+        Content(said if index == 0 else FormattedText(), item) for index, item in enumerate(media)
     ]
     return _send(world, chat, person, contents, reply_to)
+
+
+def _recognised(given: Attachment, alone: bool) -> MediaKind:
+    """Tell what a file is by its bytes; a GIF plays only where it stands alone."""
+    clip = read_clip(given.content)
+    if clip and clip.container == "gif":
+        return "animation" if alone else "photo"
+    if clip:
+        return "video" if clip.width_px else "audio"
+    if given.content.startswith(_SOUNDS):
+        return "audio"
+    return "photo" if is_picture(given.content) else "document"
+
+
+def _is_album(contents: list[Content]) -> bool:
+    """Tell whether files go together: photos and videos do, other kinds only among themselves."""
+    kinds = {content.media.kind for content in contents if content.media}
+    return len(contents) > 1 and (len(kinds) == 1 or kinds == {"photo", "video"})
 
 
 def _send(
     world: World, chat: Chat, person: Person, contents: list[Content], reply_to: Message | None
 ) -> list[Message]:
-    if person not in chat.people:
-        raise bad_request("the person is not a member of this chat")
-    if not chat.started or chat.blocked:
-        chat.started, chat.blocked = True, False
-        world.events.add("started", chat=chat.key)
-    group_id = str(secrets.randbits(60)) if len(contents) > 1 else None
+    enter(world, chat, person)
+    group_id = new_album_id() if _is_album(contents) else None
     sent = [
         world.post(chat, person, content, reply_to=reply_to, media_group_id=group_id)
         for content in contents
     ]
     for message in sent:
-        for bot in chat.bots:
-            seat = world.seats[bot.id]
-            if _sees(bot, message):
-                seat.updates.put("message", seat.render.message(message))
+        deliver(world, message)
     return sent
 
 
+def enter(world: World, chat: Chat, person: Person) -> None:
+    """Begin a chat by writing into it, and let a blocked bot in again.
+
+    Raises:
+        ApiError: the person is not in the chat.
+    """
+    if person not in chat.people:
+        raise bad_request("the person is not a member of this chat")
+    if not chat.started or chat.blocked:
+        chat.started, chat.blocked = True, False
+        world.events.add("started", chat=chat.key)
+
+
+def deliver(world: World, message: Message, kind: str = "message") -> None:
+    """Hand a person's message to the bots that get to see it."""
+    for bot in message.chat.bots:
+        seat = world.seats[bot.id]
+        if bot.id not in message.chat.kicked and _sees(bot, message):
+            seat.updates.put(kind, seat.render.message(message))
+
+
 def _sees(bot: Bot, message: Message) -> bool:
-    """Apply privacy mode: in a group a bot gets commands, replies to it and its mentions."""
-    if message.chat.is_private:
+    """Apply privacy mode: in a group a bot gets what is meant for it.
+
+    That is commands, replies to it, its mentions, events, and messages sent via it.
+    """
+    if message.chat.is_private or message.via is bot or message.content.service is not None:
         return True
     if message.reply_to and message.reply_to.sender is bot:
         return True
@@ -126,20 +176,27 @@ def press(
     if not (0 <= row < len(rows) and 0 <= column < len(rows[row])):
         raise bad_request("there is no such button")
     button = rows[row][column]
-    if "callback_data" not in button or not isinstance(message.sender, Bot):
+    if "callback_data" not in button:
         raise bad_request("the button does not call back")
-    query = world.open_query(person, message, button["callback_data"])
-    seat = world.seats[message.sender.id]
+    query = world.presses.open(person, message, button["callback_data"])
+    seat = world.seats[query.bot.id]
     seat.updates.put("callback_query", _query_json(seat, query))
     return query
 
 
 def _query_json(seat: Seat, query: CallbackQuery) -> Json:
     instance = hashlib.sha256(f"{seat.bot.id}:{query.message.chat.key}".encode()).digest()
+    message = query.message
+    # Of an inline result the bot knows the inline_message_id alone.
+    about = (
+        {"inline_message_id": message.inline_id}
+        if message.inline_id
+        else {"message": seat.render.message(message)}
+    )
     return {
         "id": query.id,
         "from": render.user(query.person),
-        "message": seat.render.message(query.message),
+        **about,
         "chat_instance": str(int.from_bytes(instance[:8], signed=True)),
         "data": query.data,
     }
@@ -157,9 +214,29 @@ def set_blocked(world: World, chat: Chat, *, blocked: bool) -> None:
         return
     seat = world.seats[chat.bots[0].id]
     chat.blocked = blocked
+    _tell_of_own_membership(world, seat, chat, is_out=blocked)
+    world.events.add("blocked", chat=chat.key, blocked=blocked)
+
+
+def set_kicked(world: World, chat: Chat, bot: Bot, *, kicked: bool) -> None:
+    """Put a bot out of a group or take it in again; it is told by `my_chat_member`.
+
+    Raises:
+        ApiError: nobody is put out of a private chat, or the bot was never in the group.
+    """
+    if chat.is_private or bot not in chat.bots:
+        raise bad_request("only a bot of a group can be kicked")
+    if (bot.id in chat.kicked) == kicked:
+        return
+    (chat.kicked.add if kicked else chat.kicked.remove)(bot.id)
+    _tell_of_own_membership(world, world.seats[bot.id], chat, is_out=kicked)
+    world.events.add("kicked", chat=chat.key, bot=bot.id, kicked=kicked)
+
+
+def _tell_of_own_membership(world: World, seat: Seat, chat: Chat, *, is_out: bool) -> None:
     member = {"user": render.user(seat.bot), "status": "member"}
     banned = {"user": render.user(seat.bot), "status": "kicked", "until_date": 0}
-    before, after = (member, banned) if blocked else (banned, member)
+    before, after = (member, banned) if is_out else (banned, member)
     change: Json = {
         "chat": render.chat(chat),
         "from": render.user(chat.people[0]),
@@ -168,4 +245,3 @@ def set_blocked(world: World, chat: Chat, *, blocked: bool) -> None:
         "new_chat_member": after,
     }
     seat.updates.put("my_chat_member", change)
-    world.events.add("blocked", chat=chat.key, blocked=blocked)

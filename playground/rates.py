@@ -76,11 +76,24 @@ class RateLimiter:
         ]
         if is_group:
             buckets.append(self._bucket(("group", bot_id, chat_key), self.limits.group, now))
+        self._take(buckets, now, messages)
+
+    def _take(self, buckets: list[_Bucket], now: float, tokens: int = 1) -> None:
         wait_s = max(bucket.wait_s(now) for bucket in buckets)
         if wait_s > 0:
             raise too_many_requests(max(1, math.ceil(wait_s)))
         for bucket in buckets:
-            bucket.tokens -= messages
+            bucket.tokens -= tokens
+
+    def spend_webhook(self, bot_id: int) -> None:
+        """Count a setWebhook, of which there may be one a second.
+
+        Raises:
+            ApiError: 429.
+        """
+        if self.limits.enabled:
+            now = self._monotonic()
+            self._take([self._bucket(("webhook", bot_id), Allowance(1, 1), now)], now)
 
     def replace(self, limits: Limits) -> None:
         """Set other limits and forget what was spent."""
@@ -88,7 +101,9 @@ class RateLimiter:
         self._buckets.clear()
 
     def _bucket(self, key: tuple[object, ...], allowance: Allowance, now: float) -> _Bucket:
-        bucket = self._buckets.setdefault(key, _Bucket(allowance, now))
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(allowance, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > _MAX_BUCKETS:
             self._buckets.popitem(last=False)

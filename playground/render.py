@@ -3,7 +3,18 @@
 from typing import Final
 
 from playground.files import FileStore
-from playground.model import Bot, Chat, Content, Json, Media, Message, Person, StoredFile
+from playground.model import (
+    Bot,
+    Chat,
+    Content,
+    Invoice,
+    Json,
+    Media,
+    Message,
+    Origin,
+    Person,
+    StoredFile,
+)
 
 _ACCENT_COLOR: Final = 0
 
@@ -21,6 +32,8 @@ def user(account: Person | Bot, *, seen_by: str | None = None) -> Json:
     shown: Json = {"id": account.id, "is_bot": False, "first_name": account.first_name}
     if account.username:
         shown["username"] = account.username
+    if account.is_premium:
+        shown["is_premium"] = True
     return {**shown, "language_code": account.language_code}
 
 
@@ -30,7 +43,7 @@ def me(bot: Bot) -> Json:
         **user(bot),
         "can_join_groups": True,
         "can_read_all_group_messages": False,
-        "supports_inline_queries": False,
+        "supports_inline_queries": bot.inline.enabled,
         "can_connect_to_business": False,
         "has_main_web_app": False,
     }
@@ -67,6 +80,23 @@ def chat_full_info(place: Chat) -> Json:
     }
 
 
+def _forwarded(origin: Origin) -> Json:
+    """Show where a message comes from, in today's way and in that of before Bot API 7.0."""
+    sender = user(origin.sender)
+    shown: Json = {"type": "user", "date": origin.date, "sender_user": sender}
+    return {"forward_origin": shown, "forward_from": sender, "forward_date": origin.date}
+
+
+def _invoice(invoice: Invoice) -> Json:
+    return {
+        "title": invoice.title,
+        "description": invoice.description,
+        "start_parameter": invoice.start_parameter,
+        "currency": invoice.currency,
+        "total_amount": invoice.total_amount,
+    }
+
+
 class Renderer:
     """Shows messages to one bot; file_ids differ between bots, so the bot is part of it."""
 
@@ -87,7 +117,11 @@ class Renderer:
             "media_group_id": shown.media_group_id,
             "reply_markup": shown.keyboard,
             "effect_id": shown.effect_id,
+            "via_bot": user(shown.via) if shown.via else None,
+            "has_protected_content": shown.is_protected or None,
         }
+        if shown.forwarded:
+            result.update(_forwarded(shown.forwarded))
         result.update({name: value for name, value in optional.items() if value is not None})
         if with_reply and shown.reply_to is not None:
             result["reply_to_message"] = self.message(shown.reply_to, with_reply=False)
@@ -95,6 +129,10 @@ class Renderer:
 
     def content(self, content: Content) -> Json:
         """Show what a message says: `text`, or a media field with `caption`."""
+        if content.service is not None:
+            return content.service
+        if content.invoice is not None:
+            return {"invoice": _invoice(content.invoice)}
         entities = [entity.to_json() for entity in content.text.entities]
         if content.media is None:
             shown: Json = {"text": content.text.text}
@@ -114,20 +152,23 @@ class Renderer:
         """Show a media field under its own name; an animation also as a document."""
         if media.kind == "photo":
             return {"photo": [self._photo_size(size) for size in media.sizes]}
-        body = {**self.file(media.file), "file_name": media.file_name}
-        body["mime_type"] = media.mime_type
+        body = {**self.file(media.file), "mime_type": media.mime_type}
+        if media.kind == "voice":
+            return {"voice": {**body, "duration": media.duration_s}}
+        body["file_name"] = media.file_name
         if media.thumbnail:
             body["thumbnail"] = self._photo_size(media.thumbnail)
         if media.kind == "document":
             return {"document": body}
         body["duration"] = media.duration_s
-        if media.kind != "audio":
-            body.update(width=media.file.width_px, height=media.file.height_px)
-        return (
-            {"animation": body, "document": body}
-            if media.kind == "animation"
-            else {media.kind: body}
-        )
+        if media.kind == "audio":
+            named = {"title": media.title, "performer": media.performer}
+            body.update({name: value for name, value in named.items() if value})
+            return {"audio": body}
+        body.update(width=media.file.width_px, height=media.file.height_px)
+        # For clients older than animations, these are documents as well.
+        more = {"document": body} if media.kind == "animation" else {}
+        return {media.kind: body, **more}
 
     def file(self, stored: StoredFile) -> Json:
         """Show a file's identifiers and size."""

@@ -9,11 +9,14 @@ from aiohttp import web
 
 from playground.bot_endpoint import BotEndpoint
 from playground.control import Control
+from playground.errors import ApiError, StateError
 from playground.faults import Faults
 from playground.files import FileStore
 from playground.guard import Guard, add_headers, guarded
 from playground.nursery import Nursery
 from playground.page_api import PageApi
+from playground.restoring import load
+from playground.state import Saver, StateFile
 from playground.transcript import Transcript
 from playground.webhooks import WebhookDelivery
 from playground.world import DEFAULT_TOKEN, Settings, World, populate
@@ -32,6 +35,7 @@ class Playground:
     transcript: Transcript = field(default_factory=Transcript)
     nursery: Nursery = field(default_factory=Nursery)
     webhook_delay_s: float = 1.0
+    saver: Saver | None = None
 
 
 def new_playground(
@@ -40,17 +44,31 @@ def new_playground(
     settings: Settings | None = None,
     guard: Guard | None = None,
     bot_command: str | None = None,
+    state: StateFile | None = None,
 ) -> Playground:
-    """Make a world with two people, a group and one bot.
+    """Make a world with two people, a group and one bot, or the one a state file holds.
 
-    Uploaded files are kept in `folder`, which must be empty and not shared.
+    Uploaded files are kept in `folder`, which must be empty and not shared, or beside `state`.
 
     Raises:
         ApiError: the token is malformed.
+        StateError: the state file cannot be read, or knows the bot by another token.
     """
-    world = World(FileStore(folder), settings)
-    populate(world, token)
-    return Playground(world, guard or Guard("127.0.0.1"), bot_command)
+    chosen = settings or Settings()
+    if state is None:
+        world = World(FileStore(folder, chosen.stored_bytes), chosen)
+        populate(world, token)
+        return Playground(world, guard or Guard("127.0.0.1"), bot_command)
+    world = World(FileStore(state.folder, chosen.stored_bytes, state.secret()), chosen)
+    load(world, state)
+    saver = Saver(world, state)
+    try:
+        populate(world, token)
+    except ApiError as error:
+        raise StateError(
+            f"The state file {state.path} knows this bot by another token."
+        ) from error
+    return Playground(world, guard or Guard("127.0.0.1"), bot_command, saver=saver)
 
 
 def build_app(playground: Playground) -> web.Application:
@@ -69,11 +87,23 @@ def build_app(playground: Playground) -> web.Application:
     app.router.add_static("/static", _STATIC)
     app.on_response_prepare.append(add_headers)
 
-    async def stop(_app: web.Application) -> None:
+    async def start(_app: web.Application) -> None:
+        if playground.saver:
+            playground.nursery.start(playground.saver.run(), "saving")
+        for seat in world.seats.values():
+            if seat.webhook is not None:
+                delivery.serve(seat)
+
+    async def let_go(_app: web.Application) -> None:
         world.close()
+
+    async def end(_app: web.Application) -> None:
+        # Not before the last call has been answered: it, too, is saved.
         await playground.nursery.close()
 
-    app.on_shutdown.append(stop)
+    app.on_startup.append(start)
+    app.on_shutdown.append(let_go)
+    app.on_cleanup.append(end)
     return app
 
 

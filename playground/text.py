@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from playground.errors import bad_request
 
+MAX_TEXT: Final = 4096
+MAX_CAPTION: Final = 1024
 MAX_RAW_BYTES: Final = 32768
 MAX_ENTITIES: Final = 100
 
@@ -68,7 +70,9 @@ _AUTOMATIC: Final = (
     ("bot_command", re.compile(r"(?<![\w/@<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?!\w)")),
     (
         "url",
-        re.compile(r"(?<![\w@])(?:https?://[^\s<>\"]*[\w/#=&]|www\.[^\s<>\"]+\.[^\s<>\"]*[\w/])"),
+        re.compile(
+            r"(?<![\w@])(?:https?://[^\s<>\"]*[\w/#=&]|www\.[^\s<>\"./]+\.[^\s<>\"]*[\w/])"
+        ),
     ),
     ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+(?!\w)")),
     ("mention", re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{3,31}(?!\w)")),

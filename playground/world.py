@@ -10,21 +10,26 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from playground import page_view
+from playground.drafts import Drafts
 from playground.errors import ApiError, bad_request, forbidden
 from playground.events import EventLog
-from playground.files import FileStore
+from playground.files import MAX_STORED_BYTES, FileStore
+from playground.inline import InlineBook
+from playground.mini_apps import AppDesk
 from playground.model import (
     Bot,
-    CallbackQuery,
     Chat,
     Content,
     Json,
     Message,
+    Origin,
     Person,
 )
+from playground.payments import Till
+from playground.presses import Presses
 from playground.rates import Limits, RateLimiter
 from playground.render import Renderer
 from playground.updates import UpdateQueue
@@ -35,7 +40,6 @@ _EPOCH_2020_S: Final = 1_577_836_800
 _GROUP_ID: Final = -1_001_000_000_001
 _MAX_BOTS: Final = 20
 _MAX_PEOPLE: Final = 100
-_MAX_QUERIES: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,12 @@ class Settings:
 
     messages_per_chat: int = 1000
     callback_lifetime_s: float = 15.0
+    checkout_lifetime_s: float = 10.0
+    stored_bytes: int = MAX_STORED_BYTES
     limits: Limits = field(default_factory=Limits)
     bot_name: str = "Playground Bot"
+    allow_http: bool = False  # for webhooks and Mini Apps, as Telegram's test servers do
+    fetches: bool = True  # files by address, from this machine
 
 
 @dataclass
@@ -57,6 +65,8 @@ class Webhook:
     max_connections: int = 40
     last_error_date: int | None = None
     last_error_message: str | None = None
+    gone_since: float | None = None  # when it first answered 410, with nothing better since
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -67,7 +77,27 @@ class Seat:
     updates: UpdateQueue
     render: Renderer
     webhook: Webhook | None = None
-    webhook_changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def set_webhook(self, hook: Webhook | None) -> None:
+        """Deliver to another address from now on, or to none."""
+        if self.webhook:
+            self.webhook.replaced.set()
+        self.webhook = hook
+        self.updates.changes += 1
+        self.updates.news.set()
+
+
+class Marks(TypedDict, total=False):
+    """What a new message may have beside its content; see `Message`."""
+
+    keyboard: Json | None
+    reply_to: Message | None
+    media_group_id: str | None
+    effect_id: str | None
+    forwarded: Origin | None
+    via: Bot | None
+    inline_id: str | None
+    is_protected: bool
 
 
 class World:
@@ -87,15 +117,22 @@ class World:
         self.files = files
         self.settings = settings or Settings()
         self.clock = clock
-        self._born = int(clock()) - _EPOCH_2020_S
-        self.events = EventLog(first_number=self._born)
+        self._monotonic = monotonic
+        self.born = int(clock()) - _EPOCH_2020_S
+        # In milliseconds, and so ahead of all that a world before this one has told its pages.
+        self.events = EventLog(first_number=int((clock() - _EPOCH_2020_S) * 1000))
         self.rates = RateLimiter(self.settings.limits, monotonic)
         self.people: dict[int, Person] = {}
+        self.deactivated: set[int] = set()  # ids of people whose account is no more
         self.seats: dict[int, Seat] = {}
         self.chats: dict[str, Chat] = {}
-        self._queries: dict[str, CallbackQuery] = {}
+        self.inline = InlineBook(clock)
+        self.apps = AppDesk(clock)
+        self.till = Till(clock)
+        self.drafts = Drafts(clock)
+        self.presses = Presses(self.settings.callback_lifetime_s, clock)
         group = Chat(
-            "group", _GROUP_ID, "supergroup", [], [], self._born, title="Friends", started=True
+            "group", _GROUP_ID, "supergroup", [], [], self.born, title="Friends", started=True
         )
         self.chats[group.key] = group
 
@@ -118,8 +155,7 @@ class World:
     def _add_bot(self, token: str, bot_id: int) -> Seat:
         number = f"_{len(self.seats) + 1}" if self.seats else ""
         bot = Bot(bot_id, token, self.settings.bot_name, f"playground{number}_bot")
-        seat = Seat(bot, UpdateQueue(self._born, self.clock), Renderer(bot, self.files))
-        self.seats[bot_id] = seat
+        seat = self.take_seat(bot)
         for group in self.groups():
             group.bots.append(bot)
         for person in self.people.values():
@@ -127,15 +163,30 @@ class World:
         self.events.add("reload")
         return seat
 
-    def add_person(self, name: str, language_code: str, username: str | None = None) -> Person:
+    def take_seat(self, bot: Bot) -> Seat:
+        """Give a bot what belongs to it alone, but no chats yet."""
+        updates = UpdateQueue(self.born, self.clock, self._monotonic)
+        seat = self.seats[bot.id] = Seat(bot, updates, Renderer(bot, self.files))
+        return seat
+
+    def add_person(
+        self,
+        name: str,
+        language_code: str,
+        username: str | None = None,
+        *,
+        is_premium: bool = False,
+    ) -> Person:
         """Let somebody new in: a private chat with every bot, and a place in the group.
 
         Raises:
-            ApiError: the playground is full.
+            ApiError: the playground is full, or the username is taken.
         """
+        if username and any(known.username == username for known in self.people.values()):
+            raise bad_request("the username is taken")
         if len(self.people) >= _MAX_PEOPLE:
             raise bad_request("there are too many people here")
-        person = Person(700_000_001 + len(self.people), name, language_code, username)
+        person = Person(700_000_001 + len(self.people), name, language_code, username, is_premium)
         self.people[person.id] = person
         for group in self.groups():
             group.people.append(person)
@@ -146,7 +197,7 @@ class World:
 
     def _add_private_chat(self, person: Person, bot: Bot) -> None:
         key = f"{bot.id}-{person.id}"
-        self.chats[key] = Chat(key, person.id, "private", [person], [bot], self._born)
+        self.chats[key] = Chat(key, person.id, "private", [person], [bot], self.born)
 
     def groups(self) -> list[Chat]:
         """All chats with more than two members."""
@@ -163,10 +214,14 @@ class World:
         number = str(chat_id)
         for group in self.groups():
             if number == str(group.id) and seat.bot in group.bots:
+                if seat.bot.id in group.kicked:
+                    raise forbidden("bot was kicked from the supergroup chat")
                 return group
         chat = self.chats.get(f"{seat.bot.id}-{number}")
         if chat is None:
             raise bad_request("chat not found")
+        if chat.people[0].id in self.deactivated:
+            raise forbidden("user is deactivated")
         if chat.blocked:
             raise forbidden("bot was blocked by the user")
         if not chat.started:
@@ -178,27 +233,18 @@ class World:
         chat: Chat,
         sender: Person | Bot,
         content: Content,
-        *,
-        keyboard: Json | None = None,
-        reply_to: Message | None = None,
-        media_group_id: str | None = None,
-        effect_id: str | None = None,
+        **marks: Unpack[Marks],
     ) -> Message:
         """Add a message to a chat; beyond the bound the oldest one goes."""
-        message = Message(
-            chat.next_message_id,
-            chat,
-            sender,
-            int(self.clock()),
-            content,
-            keyboard,
+        if original := marks.get("reply_to"):
             # Without its own original: a chain of replies would keep all messages alive.
-            replace(reply_to, reply_to=None) if reply_to else None,
-            media_group_id,
-            effect_id=effect_id,
-        )
+            marks["reply_to"] = replace(original, reply_to=None)
+        number, date = chat.next_message_id, int(self.clock())
+        message = Message(number, chat, sender, date, content, **marks)
         chat.next_message_id += 1
         chat.messages[message.id] = message
+        if isinstance(sender, Bot):
+            self.drafts.end(chat.key)
         while len(chat.messages) > self.settings.messages_per_chat:
             chat.messages.popitem(last=False)
         self.events.add("message", chat=chat.key, message=page_view.message(message))
@@ -222,9 +268,10 @@ class World:
         self.announce_edit(message)
 
     def announce_edit(self, message: Message) -> None:
-        """Tell the page that a message looks different now."""
-        shown = page_view.message(message)
-        self.events.add("edited", chat=message.chat.key, message=shown)
+        """Tell the page that a message looks different now, unless it is gone."""
+        if message.chat.messages.get(message.id) is message:
+            shown = page_view.message(message)
+            self.events.add("edited", chat=message.chat.key, message=shown)
 
     def delete(self, chat: Chat, message_ids: Iterable[int]) -> None:
         """Remove messages; those already gone do not matter."""
@@ -237,35 +284,6 @@ class World:
         chat.reply_keyboard = keyboard
         self.events.add("reply_keyboard", chat=chat.key, keyboard=keyboard)
 
-    def open_query(self, person: Person, message: Message, data: str) -> CallbackQuery:
-        """Note a pressed button; the bot has a limited time to answer."""
-        expires_at = self.clock() + self.settings.callback_lifetime_s
-        query = CallbackQuery(str(secrets.randbits(62)), person, message, data, expires_at)
-        self._queries[query.id] = query
-        if len(self._queries) > _MAX_QUERIES:
-            self._queries.pop(next(iter(self._queries)))
-        return query
-
-    def close_query(self, seat: Seat, query_id: str) -> CallbackQuery:
-        """Take a pressed button for answering; each can be answered once and in time.
-
-        Raises:
-            ApiError: unknown, another bot's, answered already, or too old.
-        """
-        query = self._queries.get(query_id)
-        mine = query is not None and seat.bot in query.message.chat.bots
-        if query is None or not mine or query.expires_at < self.clock():
-            raise bad_request(
-                "query is too old and response timeout expired or query ID is invalid"
-            )
-        return self._queries.pop(query_id)
-
-    def expire_queries(self) -> int:
-        """Let all waiting buttons grow too old at once; returns how many."""
-        count = len(self._queries)
-        self._queries.clear()
-        return count
-
     def close(self) -> None:
         """Let go of everybody who waits: the server stops."""
         self.events.close()
@@ -273,9 +291,15 @@ class World:
             seat.updates.close()
 
 
+def new_album_id() -> str:
+    """Make a media_group_id."""
+    return str(secrets.randbits(60))
+
+
 def populate(world: World, token: str) -> Seat:
-    """Fill a new world: one bot, two people of different languages, one group."""
+    """Fill a world where nobody is yet: one bot, two people of different languages, one group."""
     seat = world.seat(token)
-    world.add_person("Alice", "en", "alice")
-    world.add_person("Мария", "ru", "maria")
+    if not world.people:
+        world.add_person("Alice", "en", "alice")
+        world.add_person("Мария", "ru", "maria")
     return seat

@@ -1,7 +1,8 @@
 """One call in progress: who calls, with which uploads, on which world."""
 
+import re
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiogram.client.default import Default
 from aiogram.types import ReplyParameters
@@ -12,6 +13,7 @@ from playground.model import Chat, Message
 from playground.world import Seat, World
 
 _T = TypeVar("_T")
+_START_PARAMETER: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 @dataclass
@@ -52,3 +54,13 @@ class Call:
 def plain(value: _T | Default | None) -> _T | None:
     """Turn aiogram's "take the client's default" into "not given", which it means on a server."""
     return None if isinstance(value, Default) else value
+
+
+def check_start_parameter(text: str) -> None:
+    """Check what a deep link starts a bot with.
+
+    Raises:
+        ApiError: it is not 1 to 64 characters of A-Z, a-z, 0-9, _ and -.
+    """
+    if not _START_PARAMETER.fullmatch(text):
+        raise bad_request("START_PARAM_INVALID")

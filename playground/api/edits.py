@@ -6,13 +6,11 @@ from aiogram.methods import (
     EditMessageReplyMarkup,
     EditMessageText,
 )
-from aiogram.types import InputMediaAnimation
 
-from playground.api.attachments import resolve
+from playground.api.albums import input_media
 from playground.api.call import Call, plain
-from playground.api.media import album_item
 from playground.errors import bad_request
-from playground.keyboards import inline_keyboard
+from playground.keyboards import Place, inline_keyboard
 from playground.markup import caption, message_text
 from playground.model import Content, Json, Message
 
@@ -26,32 +24,35 @@ def _editable(call: Call, method: Edit) -> Message:
         ApiError: no such message, or somebody else's.
     """
     if method.inline_message_id is not None:
-        raise bad_request("MESSAGE_ID_INVALID")
+        return call.world.inline.message(call.seat.bot, method.inline_message_id)
     chat = call.chat(method.chat_id)
     if method.message_id is None:
         raise bad_request("message identifier is not specified")
     message = chat.messages.get(method.message_id)
     if message is None:
         raise bad_request("message to edit not found")
-    if message.sender is not call.seat.bot:
+    if message.sender is not call.seat.bot or message.forwarded or message.content.service:
         raise bad_request("message can't be edited")
     return message
 
 
-def _apply(call: Call, method: Edit, message: Message, content: Content) -> Json:
-    keyboard = inline_keyboard(method.reply_markup, in_private=message.chat.is_private)
+def _apply(call: Call, method: Edit, message: Message, content: Content) -> Json | bool:
+    is_invoice = content.invoice is not None
+    place = Place(message.chat.is_private, call.world.settings.allow_http, is_invoice)
+    keyboard = inline_keyboard(method.reply_markup, place)
     call.spend(message.chat)
     if message.chat.messages.get(message.id) is not message:
         # It was deleted while an upload was being encoded.
         raise bad_request("message to edit not found")
     call.world.edit(message, content, keyboard)
-    return call.seat.render.message(message)
+    # Of an inline message a bot sees no more than its id.
+    return True if method.inline_message_id else call.seat.render.message(message)
 
 
-async def edit_message_text(call: Call, method: EditMessageText) -> Json:
+async def edit_message_text(call: Call, method: EditMessageText) -> Json | bool:
     """Change the text of a text message."""
     message = _editable(call, method)
-    if message.content.media is not None:
+    if message.content.media is not None or message.content.invoice is not None:
         raise bad_request("there is no text in the message to edit")
     if method.rich_message is not None:
         raise bad_request("the playground does not show rich messages")
@@ -59,7 +60,7 @@ async def edit_message_text(call: Call, method: EditMessageText) -> Json:
     return _apply(call, method, message, Content(text))
 
 
-async def edit_message_caption(call: Call, method: EditMessageCaption) -> Json:
+async def edit_message_caption(call: Call, method: EditMessageCaption) -> Json | bool:
     """Change the caption under a file; leaving it out removes it."""
     message = _editable(call, method)
     before = message.content
@@ -70,25 +71,20 @@ async def edit_message_caption(call: Call, method: EditMessageCaption) -> Json:
     return _apply(call, method, message, Content(text, before.media, before.has_spoiler, above))
 
 
-async def edit_message_media(call: Call, method: EditMessageMedia) -> Json:
-    """Put another file in place of a text or a file; an album keeps its kind."""
+async def edit_message_media(call: Call, method: EditMessageMedia) -> Json | bool:
+    """Put another file in place of a text or a file; an album keeps its kind.
+
+    An inline message takes no upload, only a file that is known or has an address.
+    """
     message = _editable(call, method)
-    if isinstance(method.media, InputMediaAnimation):
-        content = await _animation(call, method.media)
-    else:
-        content = await album_item(call, method.media)
+    if message.content.invoice is not None:
+        raise bad_request("message can't be edited")
+    if method.inline_message_id and str(method.media.media).startswith("attach://"):
+        raise bad_request("Invalid message content specified")
+    content = await input_media(call, method.media)
     if message.media_group_id is not None:
         _check_album(message, content)
     return _apply(call, method, message, content)
-
-
-async def _animation(call: Call, item: InputMediaAnimation) -> Content:
-    frame = (item.width or 0, item.height or 0)
-    media = await resolve(
-        call, item.media, "animation", frame_px=frame, duration_s=item.duration or 0
-    )
-    text = caption(item.caption, plain(item.parse_mode), item.caption_entities)
-    return Content(text, media, bool(item.has_spoiler))
 
 
 def _check_album(message: Message, content: Content) -> None:
@@ -102,7 +98,7 @@ def _check_album(message: Message, content: Content) -> None:
         raise bad_request("Can't change media type in the album")
 
 
-async def edit_message_reply_markup(call: Call, method: EditMessageReplyMarkup) -> Json:
+async def edit_message_reply_markup(call: Call, method: EditMessageReplyMarkup) -> Json | bool:
     """Change or remove the keyboard alone."""
     message = _editable(call, method)
     return _apply(call, method, message, message.content)

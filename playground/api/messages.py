@@ -12,42 +12,31 @@ from aiogram.methods import (
     SetMessageReaction,
 )
 
+from playground import reactions
 from playground.api.call import Call, plain
+from playground.api.posting import post
 from playground.errors import bad_request
-from playground.keyboards import keyboards
-from playground.markup import MAX_TEXT, formatted, message_text
+from playground.markup import formatted, message_text
 from playground.model import Content, Json, Message
+from playground.text import MAX_TEXT
 
 _ACTIONS: Final = frozenset(ChatAction)
-_REACTIONS: Final = frozenset(
-    "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾😡"
-)
 _DELETABLE_S: Final = 48 * 3600
 _MAX_DELETED: Final = 100
 
 
 async def send_message(call: Call, method: SendMessage) -> Json:
     """Send a text of 1 to 4096 characters after parsing."""
-    chat = call.chat(method.chat_id)
+    call.chat(method.chat_id)
     text = message_text(method.text, plain(method.parse_mode), method.entities)
-    reply_to = call.replied(chat, method)
-    keyboard, changes, below = keyboards(method.reply_markup, in_private=chat.is_private)
-    call.spend(chat)
-    message = call.world.post(
-        chat,
-        call.seat.bot,
-        Content(text),
-        keyboard=keyboard,
-        reply_to=reply_to,
-        effect_id=method.message_effect_id,
-    )
-    if changes:
-        call.world.set_reply_keyboard(chat, below)
-    return call.seat.render.message(message)
+    return call.seat.render.message(post(call, method, Content(text)))
 
 
 async def send_message_draft(call: Call, method: SendMessageDraft) -> bool:
-    """Show a text that is still being written; private chats only, gone after 30 seconds."""
+    """Show a text that is still being written; private chats only, gone after 30 seconds.
+
+    Once the person has stopped it, further drafts of its id are taken but not shown.
+    """
     chat = call.chat(method.chat_id)
     if not chat.is_private:
         raise bad_request("TEXTDRAFT_PEER_INVALID")
@@ -56,13 +45,17 @@ async def send_message_draft(call: Call, method: SendMessageDraft) -> bool:
     text = formatted(method.text, plain(method.parse_mode), method.entities)
     if len(text.text) > MAX_TEXT:
         raise bad_request("message is too long")
-    call.world.events.add(
-        "draft",
-        chat=chat.key,
-        draft_id=method.draft_id,
-        text=text.text,
-        entities=[entity.to_json() for entity in text.entities],
-    )
+    can_stop, keep = bool(method.can_stop), bool(method.keep_on_stop)
+    if call.world.drafts.write(chat.key, method.draft_id, can_stop=can_stop, keep_on_stop=keep):
+        call.world.events.add(
+            "draft",
+            chat=chat.key,
+            draft_id=method.draft_id,
+            text=text.text,
+            entities=[entity.to_json() for entity in text.entities],
+            can_stop=can_stop,
+            keep_on_stop=keep,
+        )
     return True
 
 
@@ -81,14 +74,10 @@ async def set_message_reaction(call: Call, method: SetMessageReaction) -> bool:
     message = chat.messages.get(method.message_id)
     if message is None:
         raise bad_request("message to react not found")
-    marks = [mark.model_dump(mode="json", exclude_none=True) for mark in method.reaction or ()]
-    if len(marks) > 1:
-        raise bad_request("REACTIONS_TOO_MANY")
-    for mark in marks:
-        if mark["type"] != "emoji" or mark["emoji"].rstrip("\ufe0f") not in _REACTIONS:
-            raise bad_request("REACTION_INVALID")
-    message.reactions[call.seat.bot.id] = marks
-    call.world.announce_edit(message)
+    given = [mark.model_dump(mode="json", exclude_none=True) for mark in method.reaction or ()]
+    carrier = reactions.target(message)
+    reactions.put(carrier, call.seat.bot.id, reactions.checked(given))
+    call.world.announce_edit(carrier)
     return True
 
 

@@ -22,11 +22,13 @@ from aiogram.types import (
     BotCommandScopeChat,
     BotCommandScopeChatAdministrators,
     BotCommandScopeChatMember,
+    MenuButtonWebApp,
 )
 
 from playground import page_view
 from playground.api.call import Call
 from playground.errors import bad_request
+from playground.keyboards import check_app_url
 from playground.model import Json
 
 MAX_NAME: Final = 64
@@ -150,19 +152,34 @@ async def delete_my_commands(call: Call, method: DeleteMyCommands) -> bool:
 
 async def set_chat_menu_button(call: Call, method: SetChatMenuButton) -> bool:
     """Set the button beside the composer; without a chat, for all of them."""
-    chat_id = call.chat(method.chat_id).id if method.chat_id is not None else 0
+    chat_id = _private_chat_id(call, method.chat_id)
     button = method.menu_button
     shown: Json = (
         button.model_dump(mode="json", exclude_none=True) if button else {"type": "default"}
     )
-    if shown["type"] == "web_app" and not shown["web_app"]["url"].startswith("https://"):
-        raise bad_request("menu button Web App URL is invalid: Only HTTPS links are allowed")
+    if isinstance(button, MenuButtonWebApp):
+        if not button.text.strip():
+            raise bad_request("menu button text must be non-empty")
+        allow_http = call.world.settings.allow_http
+        check_app_url(button.web_app.url, "menu button", allow_http=allow_http)
     call.seat.bot.menu_buttons[chat_id] = shown
     return _announce(call)
 
 
 async def get_chat_menu_button(call: Call, method: GetChatMenuButton) -> Json:
     """Give the menu button of a chat, or of all."""
-    buttons = call.seat.bot.menu_buttons
-    default: Json = buttons.get(0, {"type": "commands"})
-    return buttons.get(method.chat_id or 0, default)
+    return call.seat.bot.menu_button(_private_chat_id(call, method.chat_id))
+
+
+def _private_chat_id(call: Call, chat_id: int | None) -> int:
+    """Give the id of a private chat, 0 standing for all of them.
+
+    Raises:
+        ApiError: no such chat, or a group: those have no menu button.
+    """
+    if chat_id is None:
+        return 0
+    chat = call.chat(chat_id)
+    if not chat.is_private:
+        raise bad_request("chat not found")
+    return chat.id

@@ -20,6 +20,8 @@ from playground.model import Json
 from playground.world import Webhook
 
 MAX_UPDATES: Final = 100
+MAX_CONNECTIONS: Final = 100
+_PORTS: Final = frozenset({80, 88, 443, 8443})
 _SECRET: Final = re.compile(r"[\w-]{1,256}", re.ASCII)
 
 
@@ -38,8 +40,10 @@ async def get_updates(call: Call, method: GetUpdates) -> list[Json]:
     updates = call.seat.updates
     _note_connected(call)
     updates.allow(method.allowed_updates)
-    limit = min(max(method.limit or MAX_UPDATES, 1), MAX_UPDATES)
-    return await updates.take(method.offset or 0, limit, max(method.timeout or 0, 0))
+    limit = MAX_UPDATES if method.limit is None else min(max(method.limit, 1), MAX_UPDATES)
+    timeout_s = max(method.timeout or 0, 0)
+    paced = call.world.rates.limits.enabled
+    return await updates.take(method.offset or 0, limit, timeout_s, paced=paced)
 
 
 def _note_connected(call: Call) -> None:
@@ -49,35 +53,45 @@ def _note_connected(call: Call) -> None:
 
 
 async def set_webhook(call: Call, method: SetWebhook) -> bool:
-    """Have updates posted to an address. On one machine, plain http and any port are fine."""
+    """Have updates posted to an address, over https to one of four ports unless told otherwise."""
     seat = call.seat
     if method.certificate is not None:
         raise bad_request("the playground takes no webhook certificates")
     if method.secret_token is not None and not _SECRET.fullmatch(method.secret_token):
         raise bad_request("secret token contains unallowed characters")
     if method.url:
-        parts = urlsplit(method.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+        _check_webhook(method.url, allow_http=call.world.settings.allow_http)
+    call.world.rates.spend_webhook(seat.bot.id)
     seat.updates.allow(method.allowed_updates)
     if method.drop_pending_updates:
         seat.updates.clear()
     seat.updates.end_poll("terminated by setWebhook request")
-    connections = method.max_connections or 40
+    connections = min(max(method.max_connections or 40, 1), MAX_CONNECTIONS)
     hook = Webhook(method.url, method.secret_token, connections) if method.url else None
-    seat.webhook = hook
+    seat.set_webhook(hook)
     if hook:
         _note_connected(call)
-    seat.webhook_changed.set()
     return True
+
+
+def _check_webhook(url: str, *, allow_http: bool) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError as error:
+        raise bad_request("bad webhook: URL is invalid") from error
+    schemes = {"https", "http"} if allow_http else {"https"}
+    if parts.scheme not in schemes or not parts.hostname:
+        raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+    if not allow_http and port not in _PORTS:
+        raise bad_request("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443")
 
 
 async def delete_webhook(call: Call, method: DeleteWebhook) -> bool:
     """Go back to polling."""
-    call.seat.webhook = None
+    call.seat.set_webhook(None)
     if method.drop_pending_updates:
         call.seat.updates.clear()
-    call.seat.webhook_changed.set()
     return True
 
 

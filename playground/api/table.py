@@ -13,10 +13,23 @@ import aiogram.methods as bot_api
 from aiogram.methods import TelegramMethod
 from pydantic import BaseModel, ValidationError
 
-from playground.api import chats, edits, media, messages, profile, queries, receiving
+from playground.api import (
+    albums,
+    chats,
+    copies,
+    edits,
+    inline,
+    invoices,
+    media,
+    messages,
+    profile,
+    queries,
+    receiving,
+)
+from playground.api.attachments import attached
 from playground.api.call import Call
 from playground.arguments import Arguments, parse_json
-from playground.errors import ApiError, bad_request, not_found
+from playground.errors import QUERY_TOO_OLD, ApiError, bad_request, not_found
 
 Handler: TypeAlias = Callable[[Call, Any], Awaitable[Any]]
 
@@ -35,7 +48,22 @@ _HANDLERS: Final[dict[type[TelegramMethod[Any]], Handler]] = {
     bot_api.DeleteMessages: messages.delete_messages,
     bot_api.SendPhoto: media.send_photo,
     bot_api.SendDocument: media.send_document,
-    bot_api.SendMediaGroup: media.send_media_group,
+    bot_api.SendVideo: media.send_video,
+    bot_api.SendAnimation: media.send_animation,
+    bot_api.SendAudio: media.send_audio,
+    bot_api.SendVoice: media.send_voice,
+    bot_api.SendMediaGroup: albums.send_media_group,
+    bot_api.CopyMessage: copies.copy_message,
+    bot_api.CopyMessages: copies.copy_messages,
+    bot_api.ForwardMessage: copies.forward_message,
+    bot_api.ForwardMessages: copies.forward_messages,
+    bot_api.AnswerInlineQuery: inline.answer_inline_query,
+    bot_api.AnswerWebAppQuery: inline.answer_web_app_query,
+    bot_api.SendInvoice: invoices.send_invoice,
+    bot_api.CreateInvoiceLink: invoices.create_invoice_link,
+    bot_api.AnswerPreCheckoutQuery: invoices.answer_pre_checkout_query,
+    bot_api.RefundStarPayment: invoices.refund_star_payment,
+    bot_api.GetStarTransactions: invoices.get_star_transactions,
     bot_api.EditMessageText: edits.edit_message_text,
     bot_api.EditMessageCaption: edits.edit_message_caption,
     bot_api.EditMessageMedia: edits.edit_message_media,
@@ -66,13 +94,26 @@ _MISSING: Final = {
     "message_id": "message identifier is not specified",
     "photo": "there is no photo in the request",
     "document": "there is no document in the request",
+    "video": "there is no video in the request",
+    "animation": "there is no animation in the request",
+    "audio": "there is no audio in the request",
+    "voice": "there is no voice in the request",
     "media": "There are no messages to send",
     "message_ids": "message identifiers are not specified",
     "action": "Wrong parameter action in request",
     "file_id": "file_id is not specified",
     "commands": "commands are not specified",
+    "reply_markup.inline_keyboard": "inline keyboard expected",
     "user_id": "invalid user_id specified",
-    "callback_query_id": "query is too old and response timeout expired or query ID is invalid",
+    "callback_query_id": QUERY_TOO_OLD,
+    "inline_query_id": QUERY_TOO_OLD,
+    "pre_checkout_query_id": QUERY_TOO_OLD,
+    "web_app_query_id": "QUERY_ID_INVALID",
+    "title": "INVOICE_TITLE_INVALID",
+    "description": "INVOICE_DESCRIPTION_INVALID",
+    "payload": "INVOICE_PAYLOAD_INVALID",
+    "currency": "CURRENCY_INVALID",
+    "prices": "INVOICE_PRICES_INVALID",
 }
 
 
@@ -109,7 +150,7 @@ def check(model: type[TelegramMethod[Any]], arguments: Arguments) -> TelegramMet
     if model is bot_api.SetWebhook:
         fields.setdefault("url", "")
     try:
-        return model.model_validate(fields)
+        return model.model_validate(attached(fields))
     except ValidationError as error:
         raise _refusal(error) from error
 

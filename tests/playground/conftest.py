@@ -7,9 +7,11 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiohttp.test_utils import TestServer
 
+from playground.files import FileStore
+from playground.guard import LINGERING_S
 from playground.rates import Limits
-from playground.server import Playground, build_app, new_playground
-from playground.world import DEFAULT_TOKEN, Settings
+from playground.server import Playground, build_app
+from playground.world import DEFAULT_TOKEN, Settings, World, populate
 from tests.playground.client import Api
 
 
@@ -31,20 +33,16 @@ def clock() -> Clock:
 @pytest.fixture
 def playground(tmp_path: Path, clock: Clock) -> Playground:
     """A world without rate limits, with a clock that stands still."""
-    made = new_playground(
-        tmp_path, settings=Settings(messages_per_chat=200, limits=Limits(enabled=False))
-    )
-    made.world.clock = clock
-    for seat in made.world.seats.values():
-        seat.updates._clock = clock
-    made.world.rates._monotonic = clock
-    return made
+    settings = Settings(messages_per_chat=200, limits=Limits(enabled=False))
+    world = World(FileStore(tmp_path), settings, clock, clock)
+    populate(world, DEFAULT_TOKEN)
+    return Playground(world)
 
 
 @pytest.fixture
 async def server(playground: Playground) -> AsyncIterator[TestServer]:
     running = TestServer(build_app(playground))
-    await running.start_server()
+    await running.start_server(lingering_time=LINGERING_S)
     yield running
     await running.close()
 

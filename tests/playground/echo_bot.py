@@ -17,12 +17,11 @@ async def serve(api: Api) -> None:
     """Answer for ever."""
     offset = 0
     while True:
-        for update in await api.call("getUpdates", offset=offset, timeout=20):
+        for update in await api.call("getUpdates", offset=offset, timeout=5):
             offset = update["update_id"] + 1
-            if "callback_query" in update:
-                await press(api, update["callback_query"])
-            else:
-                await answer(api, update["message"])
+            for kind, handle in HANDLERS.items():
+                if kind in update:
+                    await handle(api, update[kind])
 
 
 async def press(api: Api, query: dict[str, Any]) -> None:
@@ -54,6 +53,14 @@ async def answer(api: Api, message: dict[str, Any]) -> None:
     elif text == "file":
         files = {"document": ("<img src=x onerror=alert(1)>.html", b"<script>alert(1)</script>")}
         await api.call("sendDocument", files, chat_id=chat, caption="a file")
+    elif "web_app_data" in message:
+        said = message["web_app_data"]["data"]
+        await api.call("sendMessage", chat_id=chat, text=f"the app says {said}")
+    elif "successful_payment" in message:
+        await api.call("sendMessage", chat_id=chat, text="thanks for the stars")
+    elif "video" in message or "animation" in message:
+        kind = "video" if "video" in message else "animation"
+        await api.call("sendMessage", chat_id=chat, text=f"a fine {kind}")
     elif "photo" in message:
         content = await api.download(message["photo"][-1]["file_id"])
         files = {"photo": ("copy.jpg", content)}
@@ -65,3 +72,49 @@ async def answer(api: Api, message: dict[str, Any]) -> None:
     else:
         reply = {"message_id": message["message_id"]}
         await api.call("sendMessage", chat_id=chat, text=f"echo {text}", reply_parameters=reply)
+
+
+async def find(api: Api, query: dict[str, Any]) -> None:
+    """Answer an inline query: nothing, one picture after another, or two texts."""
+    asked = query["query"]
+    if asked == "nothing":
+        results = []
+    else:
+        results = [
+            {
+                "type": "article",
+                "id": f"{name}{query['offset']}",
+                "title": f"{name} {asked}{query['offset']}",
+                "description": f"say it {name}",
+                "input_message_content": {"message_text": f"{asked}, said {name}"},
+            }
+            for name in ("loudly", "softly")
+        ]
+    await api.call(
+        "answerInlineQuery",
+        inline_query_id=query["id"],
+        results=results,
+        next_offset="2" if asked == "much" and not query["offset"] else "",
+        cache_time=0,
+    )
+
+
+async def check_out(api: Api, query: dict[str, Any]) -> None:
+    """Take every payment but one."""
+    refusal = {"ok": False, "error_message": "Sold out"}
+    taken = refusal if query["invoice_payload"] == "sold out" else {"ok": True}
+    await api.call("answerPreCheckoutQuery", pre_checkout_query_id=query["id"], **taken)
+
+
+async def stop(api: Api, stopped: dict[str, Any]) -> None:
+    text = f"stopped {stopped['draft_id']}"
+    await api.call("sendMessage", chat_id=stopped["chat"]["id"], text=text)
+
+
+HANDLERS = {
+    "message": answer,
+    "callback_query": press,
+    "inline_query": find,
+    "pre_checkout_query": check_out,
+    "stopped_message_generation": stop,
+}

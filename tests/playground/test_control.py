@@ -1,10 +1,13 @@
+import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.playground.client import ALICE, Api, button, keyboard
+from playground.server import Playground, build_app
+from tests.playground.client import ALICE, GROUP, Api, begin, button, eventually, keyboard
 
 
 async def test_the_next_calls_of_a_method_fail_as_asked(api: Api) -> None:
@@ -126,3 +129,73 @@ async def test_eleven_files_are_too_many_for_a_person(api: Api) -> None:
     files = {f"f{n}": (f"{n}.txt", b"x") for n in range(11)}
     response = await api.control("send", files, **{"as": "document"})
     assert "from 1 to 10" in response.json()["description"]
+
+
+async def test_a_restart_cuts_polls_and_forgets_nothing(api: Api) -> None:
+    poll = begin(api.post("getUpdates", timeout=20))
+    await asyncio.sleep(0.05)
+    assert (await api.control("restart", down_ms=300)).json()["cut"] == 1
+    with pytest.raises(httpx.TransportError):
+        await poll
+    away = await api.post("getUpdates")
+    assert (away.status_code, "502 Bad Gateway" in away.text) == (502, True)
+    await api.act(text="sent meanwhile")
+
+    async def back() -> bool:
+        return (await api.post("getMe")).status_code == 200
+
+    await eventually(back)
+    assert [update["message"]["text"] for update in await api.updates()] == ["sent meanwhile"]
+    assert {call["status"] for call in await api.transcript("getUpdates")} == {200}
+
+
+async def test_faults_end_a_restart_too(api: Api) -> None:
+    await api.control("restart", down_ms=60_000)
+    assert (await api.post("getMe")).status_code == 502
+    await api.http.delete(f"{api.base}/playground/control/faults")
+    assert await api.call("getMe")
+    assert (await api.control("restart", down_ms=-1)).status_code == 400
+
+
+async def test_a_bot_may_be_put_out_of_a_group(api: Api) -> None:
+    await api.control("kick")
+    change = (await api.updates())[0]["my_chat_member"]
+    assert (change["chat"]["id"], change["new_chat_member"]["status"]) == (GROUP, "kicked")
+    refusal = await api.refused("sendMessage", chat_id=GROUP, text="x")
+    assert refusal == "Forbidden: bot was kicked from the supergroup chat"
+    await api.act(chat="group", text="/unheard")
+    assert await api.call("getUpdates") == []
+    await api.control("kick", kicked=False)
+    assert await api.call("sendMessage", chat_id=GROUP, text="x")
+    for wrong in ({"chat": f"12345-{ALICE}"}, {"bot": 1}, {"bot": "x"}, {"chat": "nowhere"}):
+        assert (await api.control("kick", **wrong)).status_code == 400
+
+
+async def test_an_account_may_be_no_more(api: Api) -> None:
+    await api.control("deactivate")
+    refusal = await api.refused("sendMessage", chat_id=ALICE, text="x")
+    assert refusal == "Forbidden: user is deactivated"
+    await api.control("deactivate", deactivated=False)
+    assert await api.call("sendMessage", chat_id=ALICE, text="x")
+
+
+async def test_a_group_that_became_a_supergroup_names_its_new_id(api: Api) -> None:
+    description = "Bad Request: group chat was upgraded to a supergroup chat"
+    parameters = {"migrate_to_chat_id": GROUP}
+    await api.control(
+        "faults",
+        method="sendMessage",
+        error_code=400,
+        description=description,
+        parameters=parameters,
+    )
+    response = await api.post("sendMessage", chat_id=-100, text="x")
+    assert response.json()["parameters"] == parameters
+
+
+def test_every_control_address_is_documented(playground: Playground) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "playground.md").read_text(encoding="utf-8")
+    routes = build_app(playground).router.resources()
+    paths = {route.canonical for route in routes if "/control/" in route.canonical}
+    assert len(paths) > 10
+    assert [path for path in sorted(paths) if f"{path}`" not in guide] == []

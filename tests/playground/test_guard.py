@@ -10,6 +10,8 @@ FOREIGN = [
     {"Origin": "null"},
     {"Host": "evil.example"},
     {"Sec-Fetch-Site": "cross-site"},
+    {"Origin": "http://["},
+    {"Host": "[::1"},
 ]
 
 

@@ -150,17 +150,17 @@ def test_utf16_counts_astral_characters_twice() -> None:
 
 @pytest.mark.parametrize("piece", ["#a ", "/a ", "<b>x</b> #a ", "<code>x</code> @name "])
 def test_a_long_text_full_of_marks_takes_no_long_time(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     result = formatted(piece * (MAX_RAW_BYTES // len(piece)), "HTML", None)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert len(result.entities) == MAX_ENTITIES
 
 
 @pytest.mark.parametrize("piece", ["[", "![", "[a](", "[a](b) "])
 def test_brackets_that_stay_open_take_no_long_time(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     formatted(piece * (MAX_RAW_BYTES // len(piece)), "Markdown", None)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_marks_on_one_piece_are_kept_once() -> None:
@@ -171,3 +171,10 @@ def test_what_telegram_marks_by_itself_stays_out_of_code() -> None:
     expected = [("code", 0, 2), ("hashtag", 3, 2), ("url", 6, 19), ("mention", 26, 5)]
     source = "<code>#a</code> #b https://e.com/#c/@d @name"
     assert marks(source, "HTML") == ("#a #b https://e.com/#c/@d @name", expected)
+
+
+@pytest.mark.parametrize("text", ["www." + "." * 32_000, "<a " + " " * 32_000 + ">x</a>"])
+def test_what_only_begins_like_a_link_takes_no_long_time(text: str) -> None:
+    began = time.process_time()
+    formatted(text, "HTML", None)
+    assert time.process_time() - began < 2

@@ -178,3 +178,16 @@ async def test_only_the_newest_messages_are_kept(api: Api) -> None:
     where = {"chat_id": ALICE, "message_id": first["message_id"]}
     refusal = await api.refused("editMessageText", **where, text="x")
     assert refusal == "Bad Request: message to edit not found"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"inline_keyboard": [[{"text": "x", "url": "https://a.b/" + "x" * 70_000}]]},
+        {"keyboard": [[{"text": "x" * 70_000}]]},
+    ],
+)
+async def test_a_keyboard_without_end_is_refused(api: Api, rows: dict[str, object]) -> None:
+    await api.start()
+    refusal = await api.refused("sendMessage", chat_id=ALICE, text="x", reply_markup=rows)
+    assert refusal == "Bad Request: reply markup is too long"

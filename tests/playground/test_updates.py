@@ -1,8 +1,11 @@
 import asyncio
 import time
 
+import pytest
 from aiohttp.test_utils import TestServer
 
+from playground.rates import Limits
+from playground.server import Playground
 from tests.playground.client import ALICE, MARIA, Api, begin, button, keyboard
 from tests.playground.conftest import Clock
 
@@ -127,3 +130,41 @@ async def test_a_server_that_stops_lets_go_of_polls(api: Api, server: TestServer
     await server.close()
     assert (await poll).json() == {"ok": True, "result": []}
     assert time.monotonic() - began < 2
+
+
+async def test_the_same_question_at_once_gets_one_update_and_then_waits(
+    api: Api, playground: Playground, clock: Clock
+) -> None:
+    playground.world.rates.replace(Limits())
+    clock.now += 10
+    for text in ("one", "two"):
+        await api.act(text=text)
+    assert len(await api.call("getUpdates", offset=1)) == 2
+    assert len(await api.call("getUpdates", offset=1)) == 1
+    clock.now += 0.6
+    both = await api.call("getUpdates", offset=1)
+    assert len(both) == 2
+    after = both[-1]["update_id"] + 1
+    assert await api.call("getUpdates", offset=after) == []
+    waiting = begin(api.call("getUpdates", offset=after))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await api.act(text="three")
+    assert [update["message"]["text"] for update in await waiting] == ["three"]
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 1), (1, 1), (100, 100), (101, 100), (-5, 1)])
+async def test_a_poll_takes_from_1_to_100_updates(api: Api, limit: int, count: int) -> None:
+    for number in range(102):
+        await api.act(text=str(number))
+    assert len(await api.call("getUpdates", limit=limit)) == count
+
+
+async def test_three_pollers_take_each_others_place(api: Api) -> None:
+    polls = []
+    for _ in range(3):
+        polls.append(begin(api.post("getUpdates", timeout=20)))
+        await asyncio.sleep(0.05)
+    await api.act(text="for the last")
+    answers = [(await poll).status_code for poll in polls]
+    assert answers == [409, 409, 200]

@@ -1,122 +1,222 @@
-/* The open chat's messages: kept in order, changed in place, scrolled as a person expects. */
+/* The open chat's messages: a window on its history, kept in order, scrolled as a person expects. */
 
-import { avatar, day, el } from "./dom.js";
 import { bubble } from "./bubble.js";
-import { richText } from "./richtext.js";
+import { day } from "./dom.js";
+import { Drafts } from "./drafts.js";
+import { aboutCard, dayMark, joinNeighbours, place } from "./layout.js";
+import { decoded } from "./media.js";
+import { walkMessages } from "./walking.js";
 
-const NEAR_BOTTOM = 60;
-const TOGETHER_S = 600;
-const MAX_MESSAGES = 1000;
+const NEAR_BOTTOM_PX = 60;
+const NEAR_END_PX = 600;
+/** As many messages are in the document at once; the rest is loaded as it comes into sight. */
+const WINDOW = 150;
 
 export class Log {
-  /** @param {function(number): Promise<?object>} loadEarlier a page of history before a message; null when it failed */
-  constructor(scroller, list, downButton, loadEarlier) {
-    this.scroller = scroller;
-    this.list = list;
-    this.downButton = downButton;
-    this.loadEarlier = loadEarlier;
+  /**
+   * @param {object} parts scroller, list, down: the elements
+   * @param {function(object): Promise<?object>} load a page {messages, has_more, has_newer} for
+   *   {before}, {after}, {around} or {}; null when that failed
+   */
+  constructor({ scroller, list, down }, load) {
+    Object.assign(this, { scroller, list, down, load });
     this.messages = new Map();
     this.nodes = new Map();
-    this.pending = new Map();
-    this.drafts = new Map();
-    this.hasMore = false;
+    this.turns = new Map();
+    this.arrived = new Set();
+    this.drafts = new Drafts(() => this.changed());
+    this.hasEarlier = false;
+    this.hasLater = false;
+    this.unseen = 0;
+    this.newest = 0;
     this.pinned = true;
+    this.lastTop = 0;
     scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    downButton.addEventListener("click", () => this.toBottom(true));
+    walkMessages(scroller, list, (number) => this.view.actions.reply(this.messages.get(number)));
+    down.addEventListener("click", () => this.toNewest());
     const keepBottom = new ResizeObserver(() => this.pinned && this.toBottom());
     keepBottom.observe(scroller);
     keepBottom.observe(list);
-    this.lastTop = 0;
   }
 
-  /** Show another chat from the start. */
-  open(view, messages, hasMore, about) {
+  /** Show another chat, or another part of the same one. */
+  open(view, page, about) {
     this.view = view;
     this.about = about;
-    this.hasMore = hasMore;
-    this.messages = new Map(messages.map((message) => [message.id, message]));
     this.nodes.clear();
-    this.pending.clear();
-    this.drafts.forEach((draft) => clearTimeout(draft.timer));
+    this.turns.clear();
+    this.arrived.clear();
     this.drafts.clear();
-    this.rebuild();
+    this.unseen = 0;
+    this.newest = 0;
+    this.show(page);
     this.toBottom();
+  }
+
+  /** Replace what is shown by a page of history. */
+  show(page) {
+    this.hasEarlier = page.has_more;
+    this.messages = new Map(page.messages.map((message) => [message.id, message]));
+    this.noteLater(page);
+    this.quietly(() => this.rebuild());
+  }
+
+  /** Change much at once: what is loaded is no news to a screen reader. */
+  quietly(change) {
+    this.scroller.setAttribute("aria-live", "off");
+    change();
+    setTimeout(() => this.scroller.setAttribute("aria-live", "polite"), 0);
   }
 
   atBottom() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM;
+    return !this.hasLater && scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
   }
 
   toBottom(smooth = false) {
     this.pinned = true;
+    this.unseen = 0;
     this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior: smooth ? "smooth" : "instant" });
-    this.downButton.hidden = true;
+    this.showDown();
   }
 
-  async scrolled() {
+  async toNewest() {
+    if (!this.hasLater) return this.toBottom(true);
+    const page = await this.ask({});
+    if (!page) return;
+    this.show(page);
+    this.toBottom();
+  }
+
+  showDown() {
+    this.down.hidden = this.pinned;
+    this.down.dataset.unseen = this.unseen || "";
+    this.down.setAttribute("aria-label", `Go to the newest message${this.unseen ? `, ${this.unseen} new` : ""}`);
+  }
+
+  scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     // Only going up lets go of the bottom: a layout that grew also fires this event.
-    const up = this.scroller.scrollTop < this.lastTop - 1;
-    this.lastTop = this.scroller.scrollTop;
-    if (this.atBottom()) this.pinned = true;
+    const up = scrollTop < this.lastTop - 1;
+    this.lastTop = scrollTop;
+    if (this.atBottom()) Object.assign(this, { pinned: true, unseen: 0 });
     else if (up) this.pinned = false;
-    this.downButton.hidden = this.pinned;
-    if (this.scroller.scrollTop < 80 && this.hasMore && !this.loading) await this.earlier();
+    this.showDown();
+    if (scrollTop < NEAR_END_PX && this.hasEarlier) this.extend("before");
+    else if (scrollHeight - scrollTop - clientHeight < NEAR_END_PX && this.hasLater) this.extend("after");
   }
 
-  async earlier() {
+  /** Note whether there is more below; what came while the page was on its way counts too. */
+  noteLater(page) {
+    const last = [...this.messages.keys()].at(-1) ?? 0;
+    if (!page.messages.length) this.newest = last;
+    this.hasLater = Boolean(page.has_newer) || this.newest > last;
+  }
+
+  /** Ask for history; null where it failed or another chat was opened meanwhile. */
+  async ask(where) {
     const { view } = this;
-    this.loading = true;
-    const page = await this.loadEarlier(Math.min(...this.messages.keys()));
-    this.loading = false;
-    // Failed, or meanwhile another chat is open.
-    if (!page || this.view !== view) return;
-    const below = this.scroller.scrollHeight - this.scroller.scrollTop;
-    this.messages = new Map([...page.messages.map((message) => [message.id, message]), ...this.messages]);
-    this.hasMore = page.has_more;
-    this.rebuild();
-    this.scroller.scrollTop = this.scroller.scrollHeight - below;
+    while (this.loading) await this.loading;
+    if (this.view !== view) return null;
+    this.loading = this.load(where);
+    const page = await this.loading;
+    this.loading = null;
+    return this.view === view ? page : null;
+  }
+
+  /** Load what lies before or after the window; the other end is let go. */
+  async extend(side) {
+    const known = [...this.messages.keys()];
+    if (!known.length || this.loading) return;
+    const page = await this.ask({ [side]: side === "before" ? known[0] : known.at(-1) });
+    if (!page) return;
+    const more = page.messages.map((message) => [message.id, message]);
+    this.stay(() => {
+      if (side === "before") {
+        this.messages = new Map([...more, ...this.messages]);
+        this.hasEarlier = page.has_more;
+        this.forget([...this.messages.keys()].slice(WINDOW));
+      } else {
+        this.messages = new Map([...this.messages, ...more]);
+        this.noteLater(page);
+        this.forget([...this.messages.keys()].slice(0, -WINDOW));
+      }
+    });
+  }
+
+  forget(numbers) {
+    if (!numbers.length) return;
+    const newest = [...this.messages.keys()].at(-1);
+    for (const number of numbers) this.messages.delete(number);
+    if (numbers.at(-1) === newest) {
+      this.hasLater = true;
+      this.pinned = false;
+    } else this.hasEarlier = true;
+  }
+
+  /** Change the window while what is being read keeps its place on the screen. */
+  stay(change) {
+    const top = this.scroller.getBoundingClientRect().top;
+    const anchor = [...this.list.children].find((node) => node.dataset.messageId && node.getBoundingClientRect().bottom > top);
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    this.quietly(() => this.rebuild());
+    const kept = anchor?.isConnected ? anchor : this.nodeOfMessage(anchor?.dataset.messageId);
+    if (kept) this.scroller.scrollTop += kept.getBoundingClientRect().top - before;
+    this.lastTop = this.scroller.scrollTop;
   }
 
   add(message, mine) {
     if (this.messages.has(message.id)) return;
+    this.newest = message.id;
+    if (message.from.is_bot) this.drafts.clear();
     const follow = this.pinned || mine;
-    this.messages.set(message.id, message);
-    if (message.from.is_bot) this.dropDrafts();
-    this.rebuild(message.id);
-    if (!follow) this.downButton.hidden = false;
-    else {
-      this.forgetOldest();
-      this.toBottom();
+    if (!follow) this.unseen += 1;
+    if (mine && this.hasLater) return void this.toNewest();
+    if (this.hasLater || (!follow && this.messages.size >= 2 * WINDOW)) {
+      this.hasLater = true;
+      return this.showDown();
     }
-  }
-
-  /** Let go of what is far above the newest message; scrolling up loads it again. */
-  forgetOldest() {
-    const beyond = this.messages.size - MAX_MESSAGES;
-    if (beyond <= 0) return;
-    this.remove([...this.messages.keys()].slice(0, beyond));
-    this.hasMore = true;
+    this.messages.set(message.id, message);
+    if (follow) {
+      this.pinned = true;
+      this.forget([...this.messages.keys()].slice(0, -WINDOW));
+    }
+    this.arrived.add(message.id);
+    // Many may come between two frames: they are laid out together.
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.changed();
+      this.showDown();
+    });
   }
 
   /** Change a message. Its picture is decoded first, so that the old bubble stays until then. */
   edit(message) {
-    const turn = (this.pending.get(message.id) ?? 0) + 1;
-    this.pending.set(message.id, turn);
+    const before = this.messages.get(message.id);
+    if (!before) return undefined;
+    const turn = (this.turns.get(message.id) ?? 0) + 1;
+    this.turns.set(message.id, turn);
     const apply = () => {
-      if (this.pending.get(message.id) !== turn || !this.messages.has(message.id)) return;
-      this.messages.set(message.id, message);
-      const follow = this.pinned;
-      this.nodes.delete(this.keyOf(message));
-      this.rebuild();
-      if (follow) this.toBottom();
+      if (this.turns.get(message.id) !== turn || !this.messages.has(message.id)) return;
+      this.turns.delete(message.id);
+      this.replace(message);
     };
-    const address = message.media?.kind === "photo" ? message.media.url : message.media?.preview;
-    const before = this.messages.get(message.id)?.media;
-    if (!address || before?.url === message.media.url) return apply();
-    const image = new Image();
-    image.src = address;
-    return image.decode().then(apply, apply);
+    if (!message.media || before.media?.url === message.media.url) return apply();
+    return decoded(message.media).then(apply, apply);
+  }
+
+  replace(message) {
+    const old = this.nodes.get(keyOf(message))?.node;
+    const focused = old?.contains(document.activeElement) ? document.activeElement : null;
+    this.messages.set(message.id, message);
+    this.nodes.delete(keyOf(message));
+    this.changed();
+    if (!focused) return;
+    // Who is at a button with the keyboard is still there after the message has changed.
+    const { row, column } = focused.dataset;
+    const node = this.nodes.get(keyOf(message)).node;
+    (node.querySelector(`[data-row="${row}"][data-column="${column}"]:not(:disabled)`) ?? node).focus({ preventScroll: true });
   }
 
   remove(numbers) {
@@ -124,104 +224,77 @@ export class Log {
       const message = this.messages.get(number);
       if (!message) continue;
       this.messages.delete(number);
-      this.nodes.delete(this.keyOf(message));
+      this.nodes.delete(keyOf(message));
     }
     this.rebuild();
   }
 
-  draft(id, text, entities) {
+  /** Bring the list up to date; whoever was at the bottom stays there. */
+  changed() {
     const follow = this.pinned;
-    clearTimeout(this.drafts.get(id)?.timer);
-    const timer = setTimeout(() => { this.drafts.delete(id); this.rebuild(); }, 30_000);
-    const node = el("div", { class: "message in tail draft", data: { draft: id } },
-      el("div", { class: "bubble" }, el("div", { class: "text", dir: "auto" },
-        text ? richText(text, entities, this.view.actions.command) : "…")));
-    this.drafts.set(id, { timer, node });
     this.rebuild();
     if (follow) this.toBottom();
   }
 
-  dropDrafts() {
-    this.drafts.forEach((draft) => clearTimeout(draft.timer));
-    this.drafts.clear();
+  nodeOfMessage(number) {
+    return this.list.querySelector(`[data-message-id="${number}"]`)?.closest(".message, .service");
   }
 
-  jump(number) {
-    const node = this.list.querySelector(`[data-message-id="${number}"]`)?.closest(".message");
-    if (!node) return;
-    node.scrollIntoView({ block: "center", behavior: "smooth" });
+  /** Show a message, wherever in the history it is, and let it flash. */
+  async jump(number) {
+    if (!this.nodeOfMessage(number)) {
+      const page = await this.ask({ around: number });
+      if (!page?.messages.some((message) => message.id === number)) return;
+      this.pinned = false;
+      this.show(page);
+    }
+    const node = this.nodeOfMessage(number);
+    this.pinned = false;
+    node.scrollIntoView({ block: "center" });
+    node.focus({ preventScroll: true });
     node.classList.remove("flash");
     requestAnimationFrame(() => node.classList.add("flash"));
   }
 
-  keyOf(message) {
-    return message.group ? `group-${message.group}` : `message-${message.id}`;
-  }
-
-  /** Bring the list up to date; bubbles that did not change are kept as they are. */
-  rebuild(arrived) {
+  /** Put the nodes in order; bubbles that did not change are kept as they are. */
+  rebuild() {
     const groups = new Map();
     for (const message of this.messages.values()) {
-      const key = this.keyOf(message);
+      const key = keyOf(message);
       if (groups.has(key)) groups.get(key).push(message);
       else groups.set(key, [message]);
     }
     const wanted = [];
     let lastDay = "";
     for (const [key, group] of groups) {
-      if (day(group[0].date) !== lastDay) {
-        lastDay = day(group[0].date);
-        wanted.push(this.dayMark(lastDay));
-      }
-      wanted.push(this.nodeOf(key, group, arrived));
+      const label = day(group[0].date);
+      if (label !== lastDay) wanted.push(this.kept(`day-${label}`, 1, () => dayMark(label)));
+      lastDay = label;
+      wanted.push(this.kept(key, group.length, () => this.bubble(group)));
     }
     this.nodes.forEach((_, key) => groups.has(key) || key.startsWith("day-") || this.nodes.delete(key));
-    if (!groups.size && this.about) wanted.push(this.aboutCard());
-    wanted.push(...[...this.drafts.values()].map((draft) => draft.node));
-    this.place(wanted);
-    this.joinNeighbours(wanted);
+    if (!groups.size && this.about) wanted.push(aboutCard(this.about));
+    wanted.push(...this.drafts.nodes());
+    place(this.list, wanted);
+    joinNeighbours(wanted);
   }
 
-  nodeOf(key, group, arrived) {
+  kept(key, count, make) {
     const known = this.nodes.get(key);
-    if (known && known.count === group.length) return known.node;
-    const node = bubble(group, this.view);
-    if (group.some((message) => message.id === arrived)) {
-      node.classList.add("new");
-      setTimeout(() => node.classList.remove("new"), 400);
-    }
-    this.nodes.set(key, { node, count: group.length });
+    if (known?.count === count) return known.node;
+    const node = make();
+    this.nodes.set(key, { node, count });
     return node;
   }
 
-  dayMark(label) {
-    const key = `day-${label}`;
-    if (!this.nodes.has(key)) this.nodes.set(key, { node: el("div", { class: "day" }, label) });
-    return this.nodes.get(key).node;
-  }
-
-  aboutCard() {
-    const { bot, name, text } = this.about;
-    return el("div", { class: "about", data: { about: "" } }, avatar(name, bot.id),
-      el("h2", {}, text ? "What can this bot do?" : name), text && el("p", {}, text));
-  }
-
-  /** Move, insert and remove only what differs, so that pictures and focus stay alive. */
-  place(wanted) {
-    const keep = new Set(wanted);
-    [...this.list.children].forEach((child) => keep.has(child) || child.remove());
-    wanted.forEach((node, index) => {
-      if (this.list.children[index] !== node) this.list.insertBefore(node, this.list.children[index] ?? null);
-    });
-  }
-
-  joinNeighbours(nodes) {
-    nodes.forEach((node, index) => {
-      if (!node.dataset.messageId) return;
-      const joins = (other) => other?.dataset.sender === node.dataset.sender
-        && Math.abs(other.dataset.date - node.dataset.date) < TOGETHER_S;
-      node.classList.toggle("first", !joins(nodes[index - 1]));
-      node.classList.toggle("tail", !joins(nodes[index + 1]));
-    });
+  bubble(group) {
+    const node = bubble(group, this.view);
+    if (group.filter(({ id }) => this.arrived.delete(id)).length) {
+      node.classList.add("new");
+      setTimeout(() => node.classList.remove("new"), 400);
+    }
+    return node;
   }
 }
+
+const keyOf = (message) => (message.group ? `group-${message.group}` : `message-${message.id}`);

@@ -1,21 +1,24 @@
 /* The list of chats, and who is looking at it. */
 
+import { noteText } from "./bubble.js";
 import { avatar, clock, day, el, fill, icon } from "./dom.js";
-import { popover } from "./overlays.js";
+import { place } from "./layout.js";
+import { popover } from "./popover.js";
 
 const LANGUAGES = new Intl.DisplayNames(["en"], { type: "language" });
-const KINDS = { photo: "🖼 Photo", document: "📎 File", video: "🎬 Video", animation: "GIF", audio: "🎵 Audio" };
+const KINDS = { photo: "🖼 Photo", document: "📎 File", video: "🎬 Video", animation: "GIF", audio: "🎵 Audio", voice: "🎤 Voice message" };
 
-export function chatName(chat, state) {
-  if (chat.kind !== "private") return chat.title;
-  const bot = state.bots.get(chat.bots[0]);
-  return bot.names[state.person.language] || bot.names[""];
+function summary(message) {
+  if (message.service) return noteText(message);
+  const kind = message.invoice ? `🧾 ${message.invoice.title}` : KINDS[message.media?.kind];
+  return message.text || kind || "";
 }
 
 function preview(chat, state) {
-  const last = chat.last;
+  const { last } = chat;
   if (!last) return chat.kind === "private" ? "No messages yet" : membersOf(chat, state);
-  const text = last.text || KINDS[last.media?.kind] || "";
+  const text = summary(last);
+  if (last.service) return text;
   return last.from.id === state.person.id ? `You: ${text}` : chat.kind === "private" ? text : `${last.from.name}: ${text}`;
 }
 
@@ -23,33 +26,40 @@ function membersOf(chat, state) {
   return [...chat.people.map((id) => state.people.get(id)?.name), ...chat.bots.map((id) => state.bots.get(id).names[""])].join(", ");
 }
 
+/** Bring the list up to date; the button that has the focus keeps it. */
 export function showChats(node, state, open) {
-  const mine = [...state.chats.values()].filter((chat) => chat.people.includes(state.person.id));
-  mine.sort((a, b) => (b.last?.id ?? 0) - (a.last?.id ?? 0) || a.people.length - b.people.length);
-  fill(node, mine.map((chat) => {
-    const name = chatName(chat, state);
-    const { last } = chat;
-    const when = last && (day(last.date) === "Today" ? clock(last.date) : day(last.date));
-    return el("button", { class: "chat-item", type: "button", data: { chat: chat.key },
-      "aria-current": String(chat.key === state.chat?.key), onclick: () => open(chat) },
-    avatar(name, chat.kind === "private" ? chat.bots[0] : chat.id, chat.kind === "private" ? "person" : "group"),
-    el("span", { class: "name" }, name), el("span", { class: "when" }, when ?? ""),
-    el("span", { class: "last", dir: "auto" }, preview(chat, state)),
-    chat.unread ? el("span", { class: "unread", "aria-label": `${chat.unread} unread` }, chat.unread) : null);
+  const known = new Map([...node.children].map((child) => [child.dataset.chat, child]));
+  place(node, state.mine().map((chat) => {
+    const item = known.get(chat.key) ?? el("button", { class: "chat-item", type: "button", data: { chat: chat.key },
+      onclick: () => open(chat.key) });
+    item.setAttribute("aria-current", String(chat.key === state.chat?.key));
+    fill(item, chatItem(chat, state));
+    return item;
   }));
 }
 
-export function showPerson(node, state) {
-  const { person } = state;
+function chatItem(chat, state) {
+  const name = state.nameOf(chat);
+  const { last } = chat;
+  const when = last && (day(last.date) === "Today" ? clock(last.date) : day(last.date));
+  return [avatar(name, chat.kind === "private" ? chat.bots[0] : chat.id, chat.kind === "private" ? "person" : "group"),
+    el("span", { class: "name", dir: "auto" }, name), el("span", { class: "when" }, when ?? ""),
+    el("span", { class: "last", dir: "auto" }, preview(chat, state)),
+    chat.unread ? el("span", { class: "unread" }, chat.unread, el("span", { class: "unseen" }, " unread")) : null];
+}
+
+const star = () => el("span", { class: "premium", role: "img", "aria-label": "Premium" }, "★");
+
+export function showPerson(node, { person }) {
   fill(node, avatar(person.name, person.id),
-    el("span", { class: "who" }, el("b", {}, person.name), el("small", {}, LANGUAGES.of(person.language))), icon("sort"));
-  node.setAttribute("aria-label", `You are ${person.name}. Be somebody else`);
+    el("span", { class: "who" }, el("b", { dir: "auto" }, person.name, person.premium && star()), el("small", {}, LANGUAGES.of(person.language))), icon("sort"));
+  node.setAttribute("aria-label", `You are ${person.name}, ${LANGUAGES.of(person.language)}. Be somebody else`);
 }
 
 export function personMenu(parent, opener, state, become, create) {
   const people = [...state.people.values()].map((person) => ({
-    label: person.name, note: person.language, person, checked: person.id === state.person.id,
-    choose: () => become(person),
+    label: person.name, note: person.premium ? `★ ${person.language}` : person.language, person,
+    checked: person.id === state.person.id, choose: () => become(person),
   }));
   popover(parent, opener, "people-menu", [...people, { label: "New person", symbol: "plus", choose: create }]);
 }
