@@ -1,5 +1,7 @@
 """A mode without Telegram: ``python -m pipelines MODE --prompt ... -o out.png``.
 
+And before that, where a profile's weights are published: ``python -m pipelines fetch PROFILE``.
+
 The arguments are the fields of the mode's request, so a new mode is here without an edit. What the
 profile can say for a person it says: sizes by ``--ar``, the quality, and a seed is drawn by lot.
 """
@@ -20,7 +22,10 @@ from pipelines.contracts import SEED_MAX, AnyMode, GenerationError, Output, Pict
 from pipelines.profiles import BadProfile, Profile, load_profile
 from pipelines.registry import discover_modes
 
+_FETCH: Final = "fetch"
 _SIZE_FIELDS: Final = frozenset({"width_px", "height_px"})
+_PROMPTING_FIELDS: Final = frozenset({"wording", "drawn"})
+"""Of the engine's prompt step; here everything is drawn as typed."""
 _PROFILE_FIELDS: Final = _SIZE_FIELDS | {"quality", "seed"}
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 
@@ -37,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         profile = load_profile(options.config, options.profile)
     except BadProfile as error:
         parser.error(str(error))
+    if options.mode == _FETCH:
+        _fetch(parser, profile, options)
+        return
     mode = modes[options.mode]
     request = _request(parser, mode, profile, options)
     paths = _paths(parser, options.output, request.pictures)
@@ -61,14 +69,32 @@ def _parser(modes: Mapping[str, AnyMode]) -> argparse.ArgumentParser:
         command = commands.add_parser(mode.name, help=about, description=about)
         fields = mode.request_type.model_fields
         for name, field in fields.items():
-            if name not in _SIZE_FIELDS:
+            if name not in _SIZE_FIELDS | _PROMPTING_FIELDS:
                 _add_field(command, name, field)
         if fields.keys() >= _SIZE_FIELDS:
             command.add_argument("--ar", default="1:1", help="aspect ratio (1:1)")
         command.add_argument("--profile", help="which weights; config.yaml's choice if not given")
         command.add_argument("--config", type=Path, default=Path("config.yaml"))
         command.add_argument("-o", "--output", type=Path, required=True, help="out.png or out.jpg")
+    _add_fetch(commands.add_parser(_FETCH, help="bring a profile's published weights here"))
     return parser
+
+
+def _add_fetch(command: argparse.ArgumentParser) -> None:
+    command.add_argument("profile", nargs="?", help="config.yaml's choice if not given")
+    command.add_argument("--config", type=Path, default=Path("config.yaml"))
+    command.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="VARIANT",
+        help="base, flash or inpainting, and what it needs; all if not given",
+    )
+    command.add_argument(
+        "--discard-originals",
+        action="store_true",
+        help="delete each downloaded file once it is converted",
+    )
 
 
 def _add_field(command: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
@@ -138,6 +164,23 @@ def _draw(
         except GenerationError as error:
             bar.close()
             parser.exit(1, f"{parser.prog}: {str(error) or error.code}\n")
+
+
+def _fetch(parser: argparse.ArgumentParser, profile: Profile, options: argparse.Namespace) -> None:
+    from pipelines.checkpoints.errors import FetchError  # noqa: PLC0415
+    from pipelines.checkpoints.fetch import chosen, fetch  # noqa: PLC0415
+    from pipelines.kandinsky3.convert import PARTS  # noqa: PLC0415
+
+    try:
+        parts = chosen(profile, PARTS, options.only)
+        fetch(profile, parts, _say, discards_originals=options.discard_originals)
+    except FetchError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _bytes_for(path: Path, picture: Picture) -> bytes:

@@ -15,10 +15,13 @@ reference.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
+
+MAX_TOKENS: Final = 128
+"""Of a text, its end token included; the encoder was trained on no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class Tokenizer(Protocol):
 
 
 def tokenize(
-    tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int = 128
+    tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int = MAX_TOKENS
 ) -> tuple[Tensor, Tensor]:
     """Turn texts into ids, padded to the longest of them.
 

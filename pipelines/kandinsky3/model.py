@@ -6,14 +6,17 @@ from functools import reduce
 from typing import Any, Final, cast
 
 import torch
+from PIL import Image
 
 from pipelines.contracts import GenerationError, OnStep, Picture
 from pipelines.kandinsky3 import load, movq, sampler
 from pipelines.kandinsky3.conditioning import Conditioning, stack, tokenize
+from pipelines.kandinsky3.deepcache import DeepCache
 from pipelines.kandinsky3.load import Variant
 from pipelines.kandinsky3.preview import Previews
 from pipelines.kandinsky3.progress import Progress
 from pipelines.kandinsky3.sampler import Rows, UNet, Watch
+from pipelines.kandinsky3.timesteps import FLASH_TIMESTEPS, tail, timesteps
 from pipelines.pictures import encode_picture
 from pipelines.profiles import QualitySettings
 from pipelines.weights import Component, ComponentStore
@@ -35,17 +38,23 @@ class Kandinsky3:
 
     def __init__(self, store: ComponentStore) -> None:
         self._store = store
+        store.settle(load.weighty(store.profile.qualities))
         self._texts: OrderedDict[tuple[Variant, str], Conditioning] = OrderedDict()
 
+    @property
+    def pictures_at_once(self) -> int:
+        """Most rows drawn together: as many as the profile allows and the memory has room for."""
+        return self._store.pictures_at_once
+
     def warm_up(self, variant: Variant) -> None:
-        """Load what a first picture needs, in the order of need.
+        """Load what a first picture needs and the memory plan keeps, in the order of need.
 
         Raises:
             WeightsError: a component's files are missing or broken.
         """
         needed: list[Component[Any]] = [load.TOKENIZER, load.TEXT_ENCODER]
         needed += [load.PROJECTIONS[variant], load.UNETS[variant], load.MOVQ, load.LATENT_RGB]
-        for component in needed:
+        for component in filter(self._store.is_kept, needed):
             self._store.get(component)
 
     def watch(self, owners: Sequence[int], steps: int, parts: int, on_step: OnStep) -> Progress:
@@ -57,6 +66,30 @@ class Kandinsky3:
     def start(self, seeds: Sequence[int], width_px: int, height_px: int) -> Rows:
         """Draw the first noise of each picture from its seed."""
         return Rows.start(seeds, width_px, height_px, self._store.device)
+
+    def start_from(self, images: Sequence[Image.Image], seeds: Sequence[int]) -> Rows:
+        """Encode given pictures, to be drawn anew by :meth:`redraw`.
+
+        Args:
+            images: of one size, both sides multiples of 64.
+            seeds: of each one's noise.
+        """
+        pixels = movq.from_images(images).to(self._store.device)
+        return Rows.over(movq.encode(self._store.get(load.MOVQ), pixels), seeds)
+
+    @torch.inference_mode()
+    def context(self, text: str, variant: Variant) -> Conditioning:
+        """Encode one text alone, so that its context depends on no other.
+
+        The last :data:`CACHED_TEXTS` are remembered, and of those the encoder is not asked again.
+        """
+        key = (variant, text)
+        if key not in self._texts:
+            self._texts[key] = self._encode(text, variant)
+            if len(self._texts) > CACHED_TEXTS:
+                self._texts.popitem(last=False)
+        self._texts.move_to_end(key)
+        return self._texts[key]
 
     @torch.inference_mode()
     def draw(
@@ -73,21 +106,10 @@ class Kandinsky3:
             rows: fresh rows.
             texts: the prompt of each row of the start.
             negatives: likewise; an empty one steers away from nothing in particular.
-            settings: steps, guidance, threshold.
+            settings: steps, guidance and the like.
             watch: see :mod:`sampler`.
         """
-        prompts = self._prompts(rows, texts, "base")
-        steer_away = self._negatives(prompts, [negatives[index] for index in rows.indices])
-        return sampler.ancestral(
-            self._unet("base"),
-            rows,
-            prompts,
-            steer_away,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            threshold=settings.threshold,
-            watch=watch,
-        )
+        return self._ancestral(rows, texts, negatives, settings, watch, timesteps(settings.steps))
 
     @torch.inference_mode()
     def flash(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
@@ -101,31 +123,81 @@ class Kandinsky3:
         prompts = self._prompts(rows, texts, "flash")
         return sampler.refine(self._unet("flash"), rows, prompts, watch=watch)
 
-    def pictures(self, rows: Rows, seeds: Sequence[int]) -> list[Picture]:
+    @torch.inference_mode()
+    def redraw(
+        self,
+        rows: Rows,
+        texts: Sequence[str],
+        negatives: Sequence[str],
+        settings: QualitySettings | None,
+        watch: Watch,
+        strength: float,
+    ) -> Rows:
+        """Draw given pictures anew, starting from as much noise as ``strength`` says.
+
+        Args:
+            rows: as :meth:`start_from` makes them, or any finished ones.
+            texts: as in :meth:`draw`.
+            negatives: likewise.
+            settings: of the base model; none is Flash, which knows no negatives.
+            watch: hears of as many steps as :func:`tail` leaves.
+            strength: (0, 1], from a touch to a new picture.
+        """
+        if settings is None:
+            at = tail(FLASH_TIMESTEPS, strength)
+            prompts = self._prompts(rows, texts, "flash")
+            return sampler.flash(self._unet("flash"), rows, prompts, watch=watch, at=at)
+        at = tail(timesteps(settings.steps), strength)
+        rows = sampler.noised(rows, at[0])
+        return self._ancestral(rows, texts, negatives, settings, watch, at)
+
+    def pictures(self, rows: Rows, seeds: Sequence[int]) -> list[Picture | NotFinite]:
         """Decode and encode finished rows, in their order; ``seeds`` are those of the start.
 
-        Raises:
-            NotFinite: sampling or decoding left the range of the numbers.
+        Where sampling or decoding left the range of the numbers, that is said in the row's place.
         """
-        pixels = movq.decode(self._store.get(load.MOVQ), rows.latents)
+        plan = self._store.plan
+        tile_px = plan.tile_px if plan else None
+        pixels = movq.decode(self._store.get(load.MOVQ), rows.latents, tile_px=tile_px)
         is_finite = pixels.isfinite().flatten(1).all(dim=1).tolist()
-        if not all(is_finite):
-            broken = [seeds[i] for i, ok in zip(rows.indices, is_finite, strict=True) if not ok]
-            msg = f"the pictures of seeds {broken} are not finite in {self._store.dtype}"
-            raise NotFinite(msg)
-        images = movq.to_images(pixels)
+        images = movq.to_images(pixels.nan_to_num())
         scale = self._store.profile.photo_scale
         return [
             encode_picture(image, seeds[index], scale)
-            for image, index in zip(images, rows.indices, strict=True)
+            if is_fine
+            else NotFinite(f"seed {seeds[index]} is not finite in {self._store.dtype}")
+            for image, index, is_fine in zip(images, rows.indices, is_finite, strict=True)
         ]
+
+    def _ancestral(
+        self,
+        rows: Rows,
+        texts: Sequence[str],
+        negatives: Sequence[str],
+        settings: QualitySettings,
+        watch: Watch,
+        at: Sequence[int],
+    ) -> Rows:
+        prompts = self._prompts(rows, texts, "base")
+        steer_away = self._negatives(prompts, [negatives[index] for index in rows.indices])
+        unet, interval = self._unet("base"), settings.cache_interval
+        return sampler.ancestral(
+            DeepCache(unet, interval) if interval > 1 else unet,
+            rows,
+            prompts,
+            steer_away,
+            at=at,
+            guidance=settings.guidance,
+            threshold=settings.threshold,
+            watch=watch,
+        )
 
     def _unet(self, variant: Variant) -> UNet:
         return cast("UNet", self._store.get(load.UNETS[variant]))
 
     def _prompts(self, rows: Rows, texts: Sequence[str], variant: Variant) -> Conditioning:
         """Join the contexts of the rows that are left."""
-        return reduce(stack, (self._context(texts[index], variant) for index in rows.indices))
+        return reduce(stack, (self.context(texts[index], variant) for index in rows.indices))
 
     def _negatives(self, prompts: Conditioning, texts: Sequence[str]) -> Conditioning:
         """Join what each row steers away from: its negative text, or the null embedding.
@@ -140,20 +212,10 @@ class Kandinsky3:
         return reduce(
             stack,
             (
-                self._context(text, "base") if text else nothing.keep([position])
+                self.context(text, "base") if text else nothing.keep([position])
                 for position, text in enumerate(texts)
             ),
         )
-
-    def _context(self, text: str, variant: Variant) -> Conditioning:
-        """Encode one text alone, so that its context depends on no other; cached."""
-        key = (variant, text)
-        if key not in self._texts:
-            self._texts[key] = self._encode(text, variant)
-            if len(self._texts) > CACHED_TEXTS:
-                self._texts.popitem(last=False)
-        self._texts.move_to_end(key)
-        return self._texts[key]
 
     def _encode(self, text: str, variant: Variant) -> Conditioning:
         ids, mask = tokenize(self._store.get(load.TOKENIZER), [text])

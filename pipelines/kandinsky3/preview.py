@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from pipelines.kandinsky3.levels import to_levels
 
@@ -39,6 +41,24 @@ class LatentToRGB:
         channels_last = latents.float().cpu().permute(0, 2, 3, 1)  # (B, h, w, 4)
         colours = channels_last @ self.weight.T + self.bias  # (B, h, w, 3), about [-1, 1]
         return to_levels(colours)
+
+
+def fit_latent_rgb(latents: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit the map from a latent to the mean colour of its 8x8 pixels, by least squares.
+
+    Args:
+        latents: (B, 4, h, w) float32, what the MoVQ encodes the pictures to.
+        pixels: (B, 3, 8h, 8w) float32, the pictures, [-1, 1].
+
+    Returns:
+        weight (3, 4) and bias (3,), float32, on the CPU.
+    """
+    colours = avg_pool2d(pixels, pixels.shape[-1] // latents.shape[-1])
+    known = latents.permute(0, 2, 3, 1).flatten(0, 2)  # (positions, 4)
+    known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
+    wanted = colours.permute(0, 2, 3, 1).flatten(0, 2)  # (positions, 3)
+    solution = torch.linalg.lstsq(known, wanted).solution.T.cpu()  # (3, 5)
+    return solution[:, :-1].contiguous(), solution[:, -1].contiguous()
 
 
 class Previews:
@@ -80,9 +100,9 @@ class Previews:
         sheet = _sheet(tiles)
         scale = PREVIEW_MAX_PX / max(sheet.size)
         size = (max(1, round(sheet.width * scale)), max(1, round(sheet.height * scale)))
-        shown = sheet.resize(size, Image.Resampling.BICUBIC)
         # The map knows one colour per 8x8 pixels; blurred, that reads as out of focus, not broken.
-        shown = shown.filter(ImageFilter.GaussianBlur(scale / 2))
+        # It is blurred while it is small: enlarged first, that would be most of a preview's cost.
+        shown = sheet.filter(ImageFilter.GaussianBlur(0.5)).resize(size, Image.Resampling.BICUBIC)
         buffer = io.BytesIO()
         shown.save(buffer, "JPEG", quality=80)
         return buffer.getvalue()

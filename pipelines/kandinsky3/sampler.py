@@ -16,11 +16,11 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from pipelines.kandinsky3.conditioning import Conditioning, stack
+from pipelines.kandinsky3.deepcache import DeepCache
 from pipelines.kandinsky3.timesteps import (
     FLASH_TIMESTEPS,
     REFINER_TIMESTEPS,
     TRAIN_STEPS,
-    timesteps,
 )
 
 LATENT_CHANNELS: Final = 4
@@ -30,9 +30,6 @@ LATENT_SCALE: Final = 8
 
 class UNet(Protocol):
     """The part of a Kandinsky3UNet used here, its own projection taken out."""
-
-    dtype: torch.dtype
-    device: torch.device
 
     def __call__(
         self,
@@ -65,10 +62,15 @@ class Rows:
         cls, seeds: Sequence[int], width_px: int, height_px: int, device: torch.device
     ) -> "Rows":
         """Draw the first latents of each row from its seed; both sides are multiples of 64."""
-        generators = tuple(torch.Generator("cpu").manual_seed(seed) for seed in seeds)
         shape = (len(seeds), LATENT_CHANNELS, height_px // LATENT_SCALE, width_px // LATENT_SCALE)
-        empty = torch.empty(shape, device=device)
-        return cls(noise_like(empty, generators), generators, tuple(range(len(seeds))))
+        empty = cls.over(torch.empty(shape, device=device), seeds)
+        return replace(empty, latents=noise_like(empty.latents, empty.generators))
+
+    @classmethod
+    def over(cls, latents: Tensor, seeds: Sequence[int]) -> "Rows":
+        """Begin with given latents instead of noise: encoded pictures, a row each."""
+        generators = tuple(torch.Generator("cpu").manual_seed(seed) for seed in seeds)
+        return cls(latents, generators, tuple(range(len(seeds))))
 
     def split(self, at_once: int) -> "list[Rows]":
         """Cut into parts of at most ``at_once`` rows, in their order."""
@@ -117,11 +119,25 @@ def alphas_cumprod() -> Tensor:
     return (1 - betas).cumprod(dim=0)
 
 
-def scheduler(steps: int, threshold: float | None) -> DDPMScheduler:
+def noised(rows: Rows, timestep: int) -> Rows:
+    """Bury each row's latents in its own noise as deep as at a timestep of training.
+
+    Args:
+        rows: finished latents.
+        timestep: 0 to 999.
+
+    Source: ai-forever/Kandinsky-3, `model/diffusion.py`, `q_sample`.
+    """
+    kept = alphas_cumprod()[timestep]
+    fresh = noise_like(rows.latents, rows.generators)
+    return replace(rows, latents=kept.sqrt() * rows.latents + (1 - kept).sqrt() * fresh)
+
+
+def scheduler(at: Sequence[int], threshold: float | None) -> DDPMScheduler:
     """Set up the base model's sampler: cosine betas, ancestral with eta 1, thresholded.
 
     Args:
-        steps: 1 to 1000.
+        at: the timesteps, the noisiest first.
         threshold: percentile (0, 1] of dynamic thresholding of the predicted latents, whose
             floor is 1 and which has no cap; none leaves them alone. The reference uses 0.99, and
             0.95 for inpainting.
@@ -140,7 +156,7 @@ def scheduler(steps: int, threshold: float | None) -> DDPMScheduler:
         sample_max_value=1e6,
         timestep_spacing="trailing",
     )
-    ddpm.set_timesteps(timesteps=timesteps(steps))
+    ddpm.set_timesteps(timesteps=list(at))
     return ddpm
 
 
@@ -163,7 +179,7 @@ def ancestral(
     prompts: Conditioning,
     negatives: Conditioning,
     *,
-    steps: int,
+    at: Sequence[int],
     guidance: float,
     threshold: float | None,
     watch: Watch,
@@ -171,16 +187,16 @@ def ancestral(
     """Denoise with the base model, from noise to latents.
 
     Args:
-        unet: the base UNet.
-        rows: fresh rows.
+        unet: the base UNet, or one that reuses its deep levels; that is used up.
+        rows: as noisy as the first timestep is: fresh rows for 999, else those of :func:`noised`.
         prompts: each row's context, by position.
         negatives: what each row steers away from, likewise.
-        steps: 1 to 1000, exactly as many are made.
+        at: the timesteps, the noisiest first; one step is made at each.
         guidance: as in :func:`guide`; 0 halves the work.
         threshold: as in :func:`scheduler`.
         watch: sees each step and says who stays.
     """
-    ddpm = scheduler(steps, threshold)
+    ddpm = scheduler(at, threshold)
     contexts = stack(prompts, negatives) if guidance else prompts
     for timestep in ddpm.timesteps:
         noise = _guided(unet, rows.latents, timestep, contexts, guidance)
@@ -188,8 +204,10 @@ def ancestral(
         rows = replace(rows, latents=step.prev_sample)
         kept = watch(rows, step.pred_original_sample)
         if (count := len(rows.indices)) > len(kept):
-            negatives_kept = [count + position for position in kept] if guidance else []
-            rows, contexts = rows.keep(kept), contexts.keep([*kept, *negatives_kept])
+            both = [*kept, *(count + position for position in kept)] if guidance else kept
+            rows, contexts = rows.keep(kept), contexts.keep(both)
+            if isinstance(unet, DeepCache):
+                unet.keep(both)
     return rows
 
 
@@ -207,7 +225,7 @@ def flash(
 
     Args:
         unet: the Flash UNet.
-        rows: fresh rows.
+        rows: fresh rows; to draw finished ones anew, leave out the first of the timesteps.
         prompts: each row's context, by the Flash projection.
         watch: sees each step and says who stays.
         at: the timesteps.
@@ -218,10 +236,9 @@ def flash(
     alphas = alphas_cumprod()
     for timestep in at:
         signal, noise_share = alphas[timestep].sqrt(), (1 - alphas[timestep]).sqrt()
-        fresh = noise_like(rows.latents, rows.generators)
-        noised = signal * rows.latents + noise_share * fresh
-        noise = predict(unet, noised, torch.tensor(timestep), prompts)
-        rows = replace(rows, latents=(noised - noise_share * noise) / signal)
+        rows = noised(rows, timestep)
+        noise = predict(unet, rows.latents, torch.tensor(timestep), prompts)
+        rows = replace(rows, latents=(rows.latents - noise_share * noise) / signal)
         kept = watch(rows, rows.latents)
         if len(kept) < len(rows.indices):
             rows, prompts = rows.keep(kept), prompts.keep(kept)
@@ -247,7 +264,7 @@ def predict(unet: UNet, latents: Tensor, timestep: Tensor, contexts: Conditionin
     """Ask the UNet once for the noise in each row.
 
     Args:
-        unet: a UNet of any precision.
+        unet: a UNet of the precision of the contexts.
         latents: (R, 4, h, w) float32.
         timestep: a scalar, 0 to 999, the same for all rows.
         contexts: R contexts.
@@ -255,10 +272,11 @@ def predict(unet: UNet, latents: Tensor, timestep: Tensor, contexts: Conditionin
     Returns:
         (R, 4, h, w) float32.
     """
+    # Asked for its dtype, a library's model walks through all its modules, for a tenth of a call.
     (noise,) = unet(
-        latents.to(unet.dtype),
+        latents.to(contexts.context.dtype),
         timestep.to(latents.device).expand(len(latents)),
-        encoder_hidden_states=contexts.context.to(unet.dtype),
+        encoder_hidden_states=contexts.context,
         encoder_attention_mask=contexts.mask,
         return_dict=False,
     )

@@ -1,5 +1,6 @@
 """Which of the 1000 timesteps of training the samplers visit; no torch, as recipes count them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 TRAIN_STEPS: Final = 1000
@@ -19,3 +20,16 @@ def timesteps(steps: int) -> list[int]:
     Source: ai-forever/Kandinsky-3, `t2i_pipeline.py:55`; spacing "trailing" of diffusers.
     """
     return [round(TRAIN_STEPS - index * TRAIN_STEPS / steps) - 1 for index in range(steps)]
+
+
+def tail(spaced: Sequence[int], strength: float) -> list[int]:
+    """Leave the last of the timesteps: those by which a given picture is drawn anew.
+
+    Args:
+        spaced: all that a picture is drawn with from noise, the noisiest first.
+        strength: (0, 1], the share of them to make, rounded down as diffusers does; one is made
+            in any case. The less, the more is left of the given picture.
+
+    Source: diffusers, `pipeline_kandinsky3_img2img.py`, `get_timesteps`.
+    """
+    return list(spaced)[-max(1, min(int(len(spaced) * strength), len(spaced))) :]

@@ -7,7 +7,7 @@ our library's. Random numbers of `numpy.random.RandomState` never change between
 import re
 import zlib
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import torch
@@ -64,6 +64,38 @@ def recorded(case: str) -> dict[str, Tensor]:
 
 def original_unet() -> nn.Module:
     """Build the recorded UNet; its projection lies outside."""
+    return _filled(_unet(), _UNET_NAMES)
+
+
+def original_movq() -> nn.Module:
+    """Build the recorded MoVQ; it has no codebook, and ours is never used."""
+    return _filled(_movq(), _MOVQ_NAMES)
+
+
+def original_state(model: Literal["unet", "unet_inpaint", "movq"]) -> dict[str, Tensor]:
+    """Return the recorded weights as the original saves them: its own names and shapes."""
+    if model == "movq":
+        state = {
+            key: tensor for key, tensor in _movq().state_dict().items() if "quantize" not in key
+        }
+        return dict(_original_movq_tensor(key, tensor) for key, tensor in state.items())
+    state = _unet().state_dict()
+    if model == "unet_inpaint":
+        state["conv_in.weight"] = torch.empty(16, 9, 3, 3)
+    return {
+        (name := _renamed(key, _UNET_NAMES)): _drawn(name, tuple(tensor.shape))
+        for key, tensor in state.items()
+    }
+
+
+def _original_movq_tensor(key: str, tensor: Tensor) -> tuple[str, Tensor]:
+    name, shape = _renamed(key, _MOVQ_NAMES), tuple(tensor.shape)
+    # The original's attention is made of 1x1 convolutions.
+    is_map = "attentions" in key and ".to_" in key and key.endswith(".weight")
+    return name, _drawn(name, (*shape, 1, 1) if is_map else shape)
+
+
+def _unet() -> nn.Module:
     unet = Kandinsky3UNet(
         time_embedding_dim=64,
         groups=8,
@@ -74,11 +106,10 @@ def original_unet() -> nn.Module:
         encoder_hid_dim=32,
     )
     unet.encoder_hid_proj = nn.Identity()
-    return _filled(unet, _UNET_NAMES)
+    return cast("nn.Module", unet)
 
 
-def original_movq() -> nn.Module:
-    """Build the recorded MoVQ; it has no codebook, and ours is never used."""
+def _movq() -> nn.Module:
     movq = VQModel(
         block_out_channels=[32, 64, 64, 128],
         down_block_types=["DownEncoderBlock2D"] * 3 + ["AttnDownEncoderBlock2D"],
@@ -89,7 +120,7 @@ def original_movq() -> nn.Module:
         norm_type="spatial",
         num_vq_embeddings=4,
     )
-    return _filled(movq, _MOVQ_NAMES)
+    return cast("nn.Module", movq)
 
 
 def _filled(module: Any, names: Any) -> nn.Module:

@@ -1,10 +1,18 @@
 import io
+from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from pipelines.contracts import Cancelled, Step
+from pipelines.kandinsky3.model import Kandinsky3
 from pipelines.kandinsky3.preview import PREVIEW_MAX_PX, LatentToRGB, Previews
+from pipelines.profiles import load_profile
+from pipelines.text_to_image import TextToImage, TextToImageRequest
+from pipelines.weights import ComponentStore
+from training.world import COLOURS
 
 FIRST_THREE = LatentToRGB(torch.eye(3, 4), torch.zeros(3))
 """Red, green and blue are the first three channels."""
@@ -76,3 +84,46 @@ def test_several_pictures_of_one_request_are_shown_together() -> None:
     brightest = [int(np.argmax(np.array(corner))) for corner in corners[:3]]
     assert brightest == [0, 1, 2]
     assert max(np.array(corners[3]).tolist()) < 20
+
+
+GROUNDS = {
+    "a red circle on a blue background": "blue",
+    "a blue star on a yellow background": "yellow",
+    "a white square on a black background": "black",
+    "красный круг на зелёном фоне": "green",
+    "a black triangle on a white background": "white",
+}
+
+
+def ground(jpeg: bytes) -> tuple[str, float]:
+    """Name the colour that most of the border is nearest to, and say how much of it is."""
+    pixels = np.asarray(shown(jpeg)).astype(float)
+    n = PREVIEW_MAX_PX // 16
+    sides = (pixels[:n], pixels[-n:], pixels[:, :n], pixels[:, -n:])
+    border = np.concatenate([side.reshape(-1, 3) for side in sides])
+    palette = np.array(list(COLOURS.values()))
+    nearest = np.linalg.norm(border[:, None] - palette, axis=2).argmin(axis=1)
+    counts = np.bincount(nearest, minlength=len(palette))
+    return list(COLOURS)[int(counts.argmax())], counts.max() / len(border)
+
+
+def test_the_third_preview_of_twenty_five_steps_has_the_grounds_colour_already() -> None:
+    profile = load_profile(Path("config.yaml"), "micro")
+    requests = [
+        TextToImageRequest(prompt=prompt, width_px=128, height_px=128, quality="base", seed=seed)
+        for seed, prompt in enumerate(GROUNDS)
+    ]
+    seen: dict[int, bytes] = {}
+
+    def on_step(step: Step) -> frozenset[int]:
+        seen.update(step.previews)
+        assert step.total == 25
+        return frozenset(range(len(requests))) if step.index == 3 else frozenset()
+
+    with pytest.raises(Cancelled):
+        TextToImage(Kandinsky3(ComponentStore.open(profile)), profile)(requests, on_step)
+    found = [ground(seen[owner]) for owner in range(len(requests))]
+    right = [name == asked for (name, _), asked in zip(found, GROUNDS.values(), strict=True)]
+    assert sum(right) >= len(GROUNDS) - 1, found  # one may still be a shade off
+    # What is shown is the expected end: the latents of now are noise, of which no colour is most.
+    assert min(share for _, share in found) > 0.6

@@ -19,9 +19,6 @@ STEPS = (1, 2, 3, 5, 7, 30, 50, 333, 1000)
 class Painter:
     """A UNet whose prediction is arithmetic: a little of the sample, time and context."""
 
-    dtype = torch.float32
-    device = CPU
-
     def __init__(self) -> None:
         self.calls: list[tuple[int, int]] = []
 
@@ -55,7 +52,8 @@ def keep_all(rows: Rows, guess: Tensor) -> Sequence[int]:
 
 
 def base(rows: Rows, prompts: Conditioning, unet: UNet | None = None, **changes: Any) -> Rows:
-    options: dict[str, Any] = {"steps": 10, "guidance": 3.0, "threshold": 0.99, "watch": keep_all}
+    options: dict[str, Any] = {"at": timesteps(10), "guidance": 3.0, "threshold": 0.99}
+    options["watch"] = keep_all
     nothing = contexts(*[0.0] * len(prompts))
     return sampler.ancestral(unet or Painter(), rows, prompts, nothing, **{**options, **changes})
 
@@ -101,7 +99,7 @@ def test_the_flash_steps_keep_the_published_shares_of_signal_and_noise() -> None
 
 
 def test_flash_and_the_base_model_share_one_noise_schedule() -> None:
-    assert torch.equal(alphas_cumprod(), scheduler(1, None).alphas_cumprod)
+    assert torch.equal(alphas_cumprod(), scheduler(timesteps(1), None).alphas_cumprod)
 
 
 def test_guidance_goes_beyond_the_conditional_prediction() -> None:
@@ -167,6 +165,21 @@ def test_thresholding_brings_the_end_into_range_and_can_be_left_out() -> None:
     assert unbounded.abs().max() > 1.5
 
 
+@pytest.mark.parametrize("threshold", [0.95, 0.99])
+def test_the_threshold_is_the_share_of_a_latent_that_stays_unclipped(threshold: float) -> None:
+    sample, noise = (
+        torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(s)) for s in (1, 2)
+    )
+    sample[1] /= 100  # all of it within the floor of 1
+    kept = alphas_cumprod()[199]
+    end = (sample - (1 - kept).sqrt() * noise) / kept.sqrt()
+    bound = end.abs().flatten(1).quantile(threshold, dim=1).clamp(min=1)[:, None, None, None]
+    step = scheduler([199, 99], threshold).step(noise, 199, sample)
+    torch.testing.assert_close(step.pred_original_sample, end.clamp(-bound, bound) / bound)
+    assert bound[0] > 1
+    assert bound[1] == 1
+
+
 def test_flash_noises_anew_at_each_step_and_takes_the_guess_of_the_end() -> None:
     ours = flash(start(9), contexts(0.5)).latents
     generator = torch.Generator().manual_seed(9)
@@ -227,7 +240,7 @@ def test_any_number_of_steps_stays_finite(steps: int) -> None:
         assert guess.isfinite().all()
         return keep_all(rows, guess)
 
-    rows = base(start(1), contexts(1.0), steps=steps, watch=count)
+    rows = base(start(1), contexts(1.0), at=timesteps(steps), watch=count)
     assert rows.latents.isfinite().all()
     assert seen == steps
 
@@ -240,14 +253,14 @@ def test_the_first_noise_is_the_seeds_on_any_device_and_of_the_pictures_shape() 
     assert not torch.equal(rows.latents[0], rows.latents[1])
 
 
-def test_the_unet_is_spoken_to_in_its_own_precision_and_the_rest_is_float32() -> None:
+def test_the_unet_is_spoken_to_in_its_contexts_precision_and_the_rest_is_float32() -> None:
     class Half(Painter):
-        dtype = torch.bfloat16
-
         def __call__(self, sample: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor]:
             assert sample.dtype == torch.bfloat16
             assert kwargs["encoder_hidden_states"].dtype == torch.bfloat16
             return super().__call__(sample, *args, **kwargs)
 
-    rows = sampler.flash(Half(), start(1), contexts(1.0), watch=keep_all)
+    context = contexts(1.0).context.bfloat16()
+    half = Conditioning(context, torch.ones(1, 3), torch.tensor([3]))
+    rows = sampler.flash(Half(), start(1), half, watch=keep_all)
     assert rows.latents.dtype == torch.float32

@@ -1,0 +1,161 @@
+"""What has been made of what: the records of finished parts, and the manifest made from them."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipelines.profiles import Hub, HubItem
+from pipelines.weights import MANIFEST, FileRecord
+
+WORK: Final = ".fetch"
+"""The folder inside a weights folder where originals and unfinished parts lie."""
+
+Sources = Mapping[HubItem, Sequence[Path]]
+"""The fetched files of each item."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is fetched and converted in one go, because its files belong together.
+
+    Attributes:
+        name: what people call it.
+        needs: the published items it is made of.
+        makes: the files and folders it becomes in the weights folder.
+        convert: makes them in an empty folder; raises BadCheckpoint if a source does not fit.
+        is_variant: whether one may do without it; the others every variant needs.
+    """
+
+    name: str
+    needs: tuple[HubItem, ...]
+    makes: tuple[str, ...]
+    convert: Callable[[Sources, Hub, Path], None]
+    is_variant: bool = False
+
+
+class PartRecord(BaseModel):
+    """Where a finished part came from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    commit: str
+    sources: dict[HubItem, str]
+    originals: dict[str, str]
+    """Digests by path in the repository."""
+
+
+class FinishedPart(PartRecord):
+    """A part that lies in its place and waits for the rest of the set."""
+
+    files: dict[str, FileRecord]
+
+
+class FetchedManifest(BaseModel):
+    """The manifest of a fetched set; the component store reads its ``files``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    licence: str
+    parts: dict[str, PartRecord] = {}
+    files: dict[str, FileRecord] = {}
+
+    @classmethod
+    def read(cls, folder: Path, licence: str) -> "FetchedManifest":
+        """Read the folder's manifest; none, or one that is not ours, is an empty one."""
+        try:
+            return cls.model_validate_json((folder / MANIFEST).read_bytes())
+        except (OSError, ValidationError):
+            return cls(licence=licence)
+
+    def has(self, part: Part, hub: Hub, folder: Path) -> bool:
+        """Whether the part is there, whole, and made of what the profile names."""
+        record, files = self.parts.get(part.name), self.files_of(part)
+        return (
+            record is not None
+            and record.sources == sources(part, hub)
+            and {name.partition("/")[0] for name in files} == set(part.makes)
+            and are_whole(files, folder)
+        )
+
+    def files_of(self, part: Part) -> dict[str, FileRecord]:
+        """The part's share of the files."""
+        return {n: r for n, r in self.files.items() if n.partition("/")[0] in part.makes}
+
+    def without(self, part: Part) -> "FetchedManifest":
+        """The manifest of a folder in which that part is about to change."""
+        gone = self.files_of(part)
+        return FetchedManifest(
+            licence=self.licence,
+            parts={name: record for name, record in self.parts.items() if name != part.name},
+            files={name: record for name, record in self.files.items() if name not in gone},
+        )
+
+    def joined(self, part: Part, finished: FinishedPart) -> "FetchedManifest":
+        """The manifest of a folder in which that part has come to lie."""
+        others = self.without(part)
+        record = PartRecord(**finished.model_dump(exclude={"files"}))
+        return FetchedManifest(
+            licence=self.licence,
+            parts={**others.parts, part.name: record},
+            files={**others.files, **finished.files},
+        )
+
+    def write(self, folder: Path) -> None:
+        """Replace the folder's manifest in one step."""
+        write_json(folder / MANIFEST, self.model_dump(mode="json", by_alias=True))
+
+
+def sources(part: Part, hub: Hub) -> dict[HubItem, str]:
+    """Name the repository and path of each item the part is made of."""
+    return {item: f"{hub.repository}/{hub.files[item].path}" for item in part.needs}
+
+
+def are_whole(files: Mapping[str, FileRecord], folder: Path) -> bool:
+    """Whether all files are there, in their size."""
+    return all(
+        (folder / name).is_file() and (folder / name).stat().st_size == record.size_bytes
+        for name, record in files.items()
+    )
+
+
+def recorded(folder: Path) -> dict[str, FileRecord]:
+    """Take down bytes and sha256 of every file in the folder, by path relative to it."""
+    return {
+        path.relative_to(folder).as_posix(): FileRecord(
+            bytes=path.stat().st_size, sha256=_sha256(path)
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def write_json(path: Path, contents: Mapping[str, Any]) -> None:
+    """Write a file that is either there and whole or not there, whatever happens meanwhile."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(contents, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that the names in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
