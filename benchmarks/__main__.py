@@ -13,12 +13,13 @@ from typing import Final
 import benchmarks
 from benchmarks.figures import Figure
 
-_NOT_BENCHMARKS: Final = frozenset({"__main__", "figures"})
+_NOT_BENCHMARKS: Final = frozenset({"__main__", "figures", "micro"})
 
 
 def discover() -> Mapping[str, Callable[[], list[Figure]]]:
-    """Every file of this package but these two has a ``measure``."""
-    names = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]
+    """Every file of this package but these has a ``measure``."""
+    modules = pkgutil.iter_modules(benchmarks.__path__)
+    names = [module.name for module in modules if not module.ispkg]
     return {
         name: importlib.import_module(f"benchmarks.{name}").measure
         for name in sorted(set(names) - _NOT_BENCHMARKS)

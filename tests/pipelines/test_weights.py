@@ -7,10 +7,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from pipelines import weights
 from pipelines.contracts import GenerationError
+from pipelines.devices import DeviceMissing
 from pipelines.kandinsky3 import load
-from pipelines.weights import Component, ComponentStore, DeviceMissing, WeightsError
-from tests.pipelines.micro import make_profile, make_store, write_manifest
+from pipelines.quantise import QuantisedLinear
+from pipelines.weights import Component, ComponentStore, WeightsError
+from tests.pipelines.micro import NO_ROOM, make_profile, make_store, write_manifest
 
 MEGABYTE = 2**20
 
@@ -129,6 +132,55 @@ def test_a_device_that_is_not_there_is_named_on_opening(weights_dir: Path, devic
 def test_a_device_that_is_there_is_found_by_itself(weights_dir: Path) -> None:
     found = make_store(weights_dir, device="auto").device.type
     assert found == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "free", "budget"),
+    [
+        (None, 10 * MEGABYTE, 10),
+        (8 * MEGABYTE, 10 * MEGABYTE, 8),
+        (12 * MEGABYTE, 10 * MEGABYTE, 10),
+    ],
+)
+def test_a_gpu_gives_what_is_allowed_and_free_and_workers_share_main_memory(
+    weights_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: int | None,
+    free: int,
+    budget: int,
+) -> None:
+    bounds: list[int] = []
+    monkeypatch.setattr(weights, "find_device", torch.device)
+    monkeypatch.setattr(weights, "free_device_bytes", lambda device: free)
+    monkeypatch.setattr(weights, "bound_device_memory", lambda device, most: bounds.append(most))
+    monkeypatch.setattr(weights, "free_main_bytes", lambda: 40 * MEGABYTE)
+    profile = make_profile(weights_dir, device="cuda:1", memory_bytes=allowed)
+    store = ComponentStore.open(profile, workers=4)
+    assert store.budget_bytes == budget * MEGABYTE
+    assert store.ram_bytes == 10 * MEGABYTE
+    assert bounds == [allowed] * (allowed is not None)
+
+
+def test_what_was_loaded_before_there_was_a_plan_is_then_held_as_it_says(
+    weights_dir: Path,
+) -> None:
+    profile = make_profile(weights_dir, memory_plan="encoder_8bit")
+    store = ComponentStore(profile, torch.device("cpu"), working=NO_ROOM)
+    dense, tokenizer = store.get(load.TEXT_ENCODER), store.get(load.TOKENIZER)
+    store.settle([load.TEXT_ENCODER])
+    assert not any(isinstance(part, QuantisedLinear) for part in dense.modules())
+    assert any(isinstance(p, QuantisedLinear) for p in store.get(load.TEXT_ENCODER).modules())
+    assert store.get(load.TOKENIZER) is tokenizer
+
+
+def test_a_folder_of_garbage_is_settled_and_named_when_it_is_asked_for(own_weights: Path) -> None:
+    for file in own_weights.rglob("*.safetensors"):
+        file.write_bytes(b"garbage")
+    write_manifest(own_weights)
+    store = make_store(own_weights)
+    store.settle(load.weighty(store.profile.qualities))
+    with pytest.raises(WeightsError, match="text_encoder"):
+        store.get(load.TEXT_ENCODER)
 
 
 def test_verifying_reads_the_contents(own_weights: Path) -> None:
