@@ -1,118 +1,45 @@
 """Says in English and Russian what a scene shows, the way people phrase it.
 
-Captions vary in order, in what they leave out and in the words around the point; Russian
-adjectives agree with their noun. :func:`vocabulary` lists every word that carries meaning or
+Captions vary in order, in what they leave out and in the words around the point; the phrases lie
+in ``english`` and ``russian``. :func:`vocabulary` lists every word that carries meaning or
 grammar; any other word reaches the model as unknown, and training puts such words around most
 captions so that they do no harm.
 """
 
 import random
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from training.world import COLOURS, SHAPES, Scene
+from training import english, russian
+from training.world import Kind, Scene
 
 Language: TypeAlias = Literal["en", "ru"]
-LANGUAGES: tuple[Language, ...] = ("en", "ru")
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "ru")
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text and what it says: fields of ``scene`` that the text leaves open are in ``unsaid``."""
+    """A text and what it says: what the text leaves open of ``scene`` is in ``unsaid``.
+
+    That may be the ``background``, a single thing's ``colour`` or ``shape``, the ``arrangement``
+    of two things (the first mentioned is then the left or the upper one), and a face's ``skin``,
+    ``hair`` and ``eyes``.
+    """
 
     text: str
     scene: Scene
     unsaid: frozenset[str]
 
 
-_ENGLISH_COLOURS = {"purple": ("purple", "violet"), "grey": ("grey", "gray")}
-_ENGLISH_SHAPES = {
-    "circle": ("circle", "circle", "disc"),
-    "moon": ("moon", "crescent"),
-    "ring": ("ring", "ring", "donut"),
+# How often a caption of a kind of scene leaves something open.
+_OPEN: Final[dict[Kind, dict[str, float]]] = {
+    "one": {"background": 0.1, "colour": 0.06, "shape": 0.06},
+    "faded": {"background": 0.04},
+    "two": {"background": 0.05, "arrangement": 0.35},
+    "face": {"background": 0.05, "skin": 0.4, "hair": 0.08, "eyes": 0.2},
 }
-_ENGLISH_SIZES = {"small": ("small", "little", "tiny"), "medium": ("",), "large": ("large", "big")}
-_ENGLISH_PLACES = {
-    "centre": ("", "", "", "in the centre", "in the center", "in the middle"),
-    "left": ("on the left", "at the left"),
-    "right": ("on the right", "at the right"),
-    "top": ("at the top", "on top"),
-    "bottom": ("at the bottom",),
-}
-_ENGLISH_FRAMES = (
-    "a {thing} {place} on a {ground} background",
-    "{thing} {place} on a {ground} background",
-    "{thing} {place} , {ground} background",
-    "a {thing} on a {ground} background {place}",
-    "a {thing} {place} on {ground}",
-    "a {thing} on {ground} background , {place}",
-    "a {ground} background with a {thing} {place}",
-    "{ground} background , {thing} {place}",
-    "the {thing} is {place} , the background is {ground}",
-    "{thing} on {ground} {place}",
-)
-_ENGLISH_GROUNDLESS = ("a {thing} {place}", "{thing} {place}", "the {thing} {place}")
-
-Gender: TypeAlias = Literal["m", "f", "n"]
-# nominative by gender, feminine accusative, masculine prepositional and instrumental
-_RUSSIAN_ENDINGS = {
-    "hard": {"m": "ый", "f": "ая", "n": "ое", "accusative": "ую", "on": "ом", "with": "ым"},
-    "stressed": {"m": "ой", "f": "ая", "n": "ое", "accusative": "ую", "on": "ом", "with": "ым"},
-    "soft": {"m": "ий", "f": "яя", "n": "ее", "accusative": "юю", "on": "ем", "with": "им"},
-    "velar": {"m": "ий", "f": "ая", "n": "ое", "accusative": "ую", "on": "ом", "with": "им"},
-}
-_RUSSIAN_COLOURS = {
-    "red": (("красн", "hard"),),
-    "green": (("зелён", "hard"), ("зелен", "hard")),
-    "blue": (("син", "soft"),),
-    "yellow": (("жёлт", "hard"), ("желт", "hard")),
-    "purple": (("фиолетов", "hard"),),
-    "orange": (("оранжев", "hard"),),
-    "pink": (("розов", "hard"),),
-    "cyan": (("голуб", "stressed"),),
-    "white": (("бел", "hard"),),
-    "black": (("чёрн", "hard"), ("черн", "hard")),
-    "grey": (("сер", "hard"),),
-    "brown": (("коричнев", "hard"),),
-}
-_RUSSIAN_SIZES = {
-    "small": (("маленьк", "velar"),),
-    "medium": (),
-    "large": (("больш", "stressed"),),
-}
-# nominative, accusative, gender
-_RUSSIAN_SHAPES: dict[str, tuple[tuple[str, str, Gender], ...]] = {
-    "circle": (("круг", "круг", "m"),),
-    "square": (("квадрат", "квадрат", "m"),),
-    "triangle": (("треугольник", "треугольник", "m"),),
-    "star": (("звезда", "звезду", "f"),),
-    "ring": (("кольцо", "кольцо", "n"),),
-    "cross": (("крест", "крест", "m"), ("крестик", "крестик", "m")),
-    "heart": (("сердце", "сердце", "n"), ("сердечко", "сердечко", "n")),
-    "moon": (("луна", "луну", "f"), ("полумесяц", "полумесяц", "m")),
-}
-_RUSSIAN_PLACES = {
-    "centre": ("", "", "", "в центре", "посередине"),
-    "left": ("слева",),
-    "right": ("справа",),
-    "top": ("сверху", "вверху"),
-    "bottom": ("снизу", "внизу"),
-}
-_RUSSIAN_FRAMES = (
-    "{thing} {place} на {on} фоне",
-    "{thing} на {on} фоне {place}",
-    "{thing} на {on} фоне , {place}",
-    "{thing} {place} , {m} фон",
-    "{m} фон , {thing} {place}",
-    "на {on} фоне {thing} {place}",
-    "{thing} {place} с {with} фоном",
-    "{thing} на {on} {place}",
-)
-_RUSSIAN_GROUNDLESS = ("{thing} {place}", "{place} {thing}")
-
-_OPENINGS = {
+_OPENINGS: Final = {
     "en": "please draw|draw me|a picture of|an illustration of|generate an image with|imagine|"
     "create|show me|I want|a photo of|make|minimalist art ,|simple|beautiful|flat vector|"
     "a painting with|let there be|there is|can you paint|one",
@@ -129,15 +56,6 @@ _ENDINGS = {
 _LETTERS = {"en": "abcdefghijklmnopqrstuvwxyz", "ru": "абвгдежзиклмнопрстуфхцчшыьэюя"}
 
 
-_TABLES: tuple[Mapping[str, tuple[str, ...]], ...] = (
-    _ENGLISH_COLOURS,
-    _ENGLISH_SHAPES,
-    _ENGLISH_SIZES,
-    _ENGLISH_PLACES,
-    _RUSSIAN_PLACES,
-)
-
-
 def caption(
     scene: Scene, language: Language, rng: random.Random, *, with_filler: bool = True
 ) -> Caption:
@@ -149,10 +67,12 @@ def caption(
         rng: chooses the phrasing.
         with_filler: also leave things unsaid at times, and put words around that mean nothing.
     """
-    drop = rng.random() if with_filler else 1.0
-    unsaid = frozenset({"background"} if drop < 0.08 else {"colour"} if drop < 0.11 else ())
-    say = _english if language == "en" else _russian
+    chances = _OPEN[scene.kind] if with_filler else {}
+    unsaid = frozenset(name for name, chance in chances.items() if rng.random() < chance)
+    say = english.say if language == "en" else russian.say
     text = say(scene, unsaid, rng)
+    if language == "ru" and rng.random() < 0.5:  # half of what is typed has no dots
+        text = text.replace("ё", "е")
     if with_filler:
         text = _surrounded(text, language, rng)
     return Caption(_tidy(text), scene, unsaid)
@@ -160,59 +80,9 @@ def caption(
 
 def vocabulary() -> tuple[str, ...]:
     """Every lower-case word and mark that captions without filler can hold, sorted."""
-    adjectives = {
-        stem + ending
-        for table in (_RUSSIAN_COLOURS, _RUSSIAN_SIZES)
-        for stems in table.values()
-        for stem, kind in stems
-        for ending in _RUSSIAN_ENDINGS[kind].values()
-    }
-    nouns = {noun for forms in _RUSSIAN_SHAPES.values() for form in forms for noun in form[:2]}
-    phrases = [
-        *(word for table in _TABLES for words in table.values() for word in words),
-        *_ENGLISH_FRAMES,
-        *_ENGLISH_GROUNDLESS,
-        *_RUSSIAN_FRAMES,
-        *_RUSSIAN_GROUNDLESS,
-    ]
-    plain = {word for phrase in phrases for word in re.sub(r"{\w+}", " ", phrase).split()}
-    keys = {"an", *COLOURS, *SHAPES}
-    return tuple(sorted(adjectives | nouns | plain | keys))
-
-
-def _english(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
-    colours = {
-        name: rng.choice(_ENGLISH_COLOURS.get(name, (name,)))
-        for name in (scene.colour, scene.background)
-    }
-    thing = (
-        rng.choice(_ENGLISH_SIZES[scene.size]),
-        "" if "colour" in unsaid else colours[scene.colour],
-        rng.choice(_ENGLISH_SHAPES.get(scene.shape, (scene.shape,))),
-    )
-    frame = rng.choice(_ENGLISH_GROUNDLESS if "background" in unsaid else _ENGLISH_FRAMES)
-    place = rng.choice(_ENGLISH_PLACES[scene.place])
-    return frame.format(thing=" ".join(thing), place=place, ground=colours[scene.background])
-
-
-def _russian(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
-    nominative, accusative, gender = rng.choice(_RUSSIAN_SHAPES[scene.shape])
-    is_object = rng.random() < 0.3  # "draw a red star": the noun and its adjectives in accusative
-    case = "accusative" if is_object and gender == "f" else gender
-    adjectives = [
-        stem + _RUSSIAN_ENDINGS[kind][case]
-        for stems in (
-            _RUSSIAN_SIZES[scene.size],
-            () if "colour" in unsaid else _RUSSIAN_COLOURS[scene.colour],
-        )
-        if stems
-        for stem, kind in [rng.choice(stems)]
-    ]
-    thing = " ".join([*adjectives, accusative if is_object else nominative])
-    stem, kind = rng.choice(_RUSSIAN_COLOURS[scene.background])
-    ground = {case: stem + ending for case, ending in _RUSSIAN_ENDINGS[kind].items()}
-    frame = rng.choice(_RUSSIAN_GROUNDLESS if "background" in unsaid else _RUSSIAN_FRAMES)
-    return frame.format(thing=thing, place=rng.choice(_RUSSIAN_PLACES[scene.place]), **ground)
+    phrases = [*english.phrases(), *russian.phrases()]
+    words = {word for phrase in phrases for word in re.sub(r"{\w+}", " ", phrase).split()}
+    return tuple(sorted(words | {word.replace("ё", "е") for word in words}))
 
 
 def _surrounded(text: str, language: Language, rng: random.Random) -> str:

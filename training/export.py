@@ -17,7 +17,6 @@ from diffusers import VQModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pipelines.kandinsky3.conditioning import Projection
 from training.unet import Painter
 
 MANIFEST = "manifest.json"
@@ -91,9 +90,12 @@ def _write(parts: Parts, folder: Path) -> None:
     shutil.copytree(parts.tokenizer, folder / "tokenizer")
     _half(parts.movq).save_pretrained(folder / "movq")
     _half(parts.base.encoder).save_pretrained(folder / "text_encoder")
-    for name, painter in (("", parts.base), ("_flash", parts.flash)):
-        _half(painter.unet).save_pretrained(folder / f"unet{name}")
-        _save_projection(painter.projection, folder / f"conditioning{name}.safetensors")
+    for variant, suffix, painter in (("base", "", parts.base), ("flash", "_flash", parts.flash)):
+        said = {"format": "pt", "variant": variant}
+        unet = folder / f"unet{suffix}"
+        painter.unet.save_config(unet)
+        _save(painter.unet, unet / "diffusion_pytorch_model.safetensors", said)
+        _save(painter.projection, folder / f"conditioning{suffix}.safetensors", said)
     weight, bias = parts.latent_rgb
     save_file({"weight": weight, "bias": bias}, folder / "latent_rgb.safetensors")
 
@@ -103,5 +105,6 @@ def _half(module: Module) -> Module:
     return copy.deepcopy(module).half()
 
 
-def _save_projection(projection: Projection, path: Path) -> None:
-    save_file({name: t.half() for name, t in projection.state_dict().items()}, path)
+def _save(module: nn.Module, path: Path, said: dict[str, str]) -> None:
+    tensors = {name: t.half().contiguous() for name, t in module.state_dict().items()}
+    save_file(tensors, path, metadata=said)

@@ -5,14 +5,14 @@ Scenes are kept beside them, not captions: a caption is phrased anew each time a
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as fn
 from diffusers import VQModel
 from torch import Tensor
 
+from pipelines.kandinsky3.preview import fit_latent_rgb
 from training.movq import encode, to_tensor
 from training.stage import save_tensors
 from training.world import RATIOS, Scene, draw, sample_scene
@@ -57,7 +57,7 @@ def make(
             .cpu()
             for at in range(0, count, _BATCH)
         ]
-        shelves[name] = {"latents": torch.cat(encoded), "scenes": [asdict(s) for s in scenes]}
+        shelves[name] = {"latents": torch.cat(encoded), "scenes": [s.as_plain() for s in scenes]}
     save_tensors(shelves, out)
 
 
@@ -65,7 +65,7 @@ def load(path: Path) -> dict[str, Shelf]:
     """Read what :func:`make` wrote, by size name."""
     stored = torch.load(path, weights_only=True)
     return {
-        name: Shelf(shelf["latents"], [Scene(**fields) for fields in shelf["scenes"]])
+        name: Shelf(shelf["latents"], [Scene.from_plain(plain) for plain in shelf["scenes"]])
         for name, shelf in stored.items()
     }
 
@@ -82,9 +82,4 @@ def fit_rgb(
     rng = random.Random(f"{seed} rgb")
     pixels = to_tensor([draw(sample_scene(rng), rng) for _ in range(count)], device)
     latents = torch.cat([encode(movq, part) for part in torch.split(pixels, _BATCH)])
-    colours = fn.avg_pool2d(pixels, pixels.shape[-1] // latents.shape[-1])
-    known = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])  # (positions, 4)
-    known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
-    wanted = colours.permute(0, 2, 3, 1).reshape(-1, 3)
-    solution = torch.linalg.lstsq(known, wanted).solution.T.cpu()  # (3, 5)
-    return solution[:, :-1].contiguous(), solution[:, -1].contiguous()
+    return fit_latent_rgb(latents, pixels)

@@ -9,6 +9,7 @@ within seconds.
 import io
 import random
 from pathlib import Path
+from typing import Final
 
 import sentencepiece
 import torch
@@ -19,18 +20,29 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from pipelines.kandinsky3.conditioning import tokenize
 from training.captions import LANGUAGES, Caption, caption, vocabulary
+from training.faces import EYES, HAIRS, MOUTHS, SKINS
+from training.shapes import SHAPES
 from training.stage import Budget, Log, adam, descend, save_state
-from training.world import COLOURS, PLACES, SHAPES, SIZES, sample_scene
+from training.world import COLOURS, PLACES, SIZES, sample_scene
 
 STATES_DIM = 128
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # SentencePiece's mark for the start of a word
 _MARKS = (",", ".", "!", ":")
-_ATTRIBUTES = {
+_THING = {
     "shape": list(SHAPES),
     "colour": list(COLOURS),
-    "background": list(COLOURS),
     "size": list(SIZES),
     "place": list(PLACES),
+}
+_FACE = {"skin": list(SKINS), "hair": list(HAIRS), "eyes": list(EYES), "mouth": list(MOUTHS)}
+_PLAIN = "plain"
+_ATTRIBUTES: Final[dict[str, list[str]]] = {
+    "subject": ["one", "two", "face"],
+    **_THING,
+    **{f"{name}_2": values for name, values in _THING.items()},
+    **_FACE,
+    "background": list(COLOURS),
+    "fades_to": [_PLAIN, *COLOURS],
 }
 _PLAIN_SHARE = 0.4  # of the budget: which colour is whose is learned on captions without filler
 _IGNORED = -100  # the target of an attribute that the caption leaves open
@@ -138,21 +150,37 @@ def _optimiser(encoder: T5EncoderModel, heads: AttributeHeads) -> torch.optim.Op
     return adam([([*others, *heads.parameters()], 3e-3), (biases, 0.1)])
 
 
+def attributes(said: Caption) -> dict[str, str]:
+    """What a caption says, by the names of ``_ATTRIBUTES``; what it leaves open is not in it."""
+    scene = said.scene
+    facts = {"subject": "face" if scene.face else ("one", "two")[len(scene.things) - 1]}
+    for suffix, thing in zip(("", "_2"), scene.things, strict=False):
+        facts |= {f"{name}{suffix}": getattr(thing, name) for name in _THING}
+    if scene.face:
+        facts |= {name: getattr(scene.face, name) for name in _FACE}
+    facts |= {"background": scene.background, "fades_to": scene.fades_to or _PLAIN}
+    left_open = {name for key in said.unsaid for name in _LEFT_OPEN.get(key, (key,))}
+    return {name: value for name, value in facts.items() if name not in left_open}
+
+
+_LEFT_OPEN: Final = {
+    "background": ("background", "fades_to"),
+    "arrangement": ("place", "place_2"),
+}
+
+
 def grade(answers: dict[str, Tensor], captions: list[Caption]) -> tuple[Tensor, dict[str, Tensor]]:
     """Summed cross-entropy, and the share of right answers by attribute."""
     loss, right = torch.zeros(()), {}
+    facts = [attributes(said) for said in captions]
     for name, values in _ATTRIBUTES.items():
         logits = answers[name]
-        target = torch.tensor(
-            [
-                _IGNORED if name in c.unsaid else values.index(getattr(c.scene, name))
-                for c in captions
-            ],
-            device=logits.device,
-        )
-        loss = loss.to(logits.device) + fn.cross_entropy(logits, target, ignore_index=_IGNORED)
+        indices = [values.index(fact[name]) if name in fact else _IGNORED for fact in facts]
+        target = torch.tensor(indices, device=logits.device)
         said = target != _IGNORED
-        right[name] = (logits.argmax(1) == target)[said].float().mean()
+        if said.any():
+            loss = loss.to(logits.device) + fn.cross_entropy(logits[said], target[said])
+            right[name] = (logits.argmax(1) == target)[said].float().mean()
     return loss, right
 
 
@@ -160,7 +188,7 @@ def _sentencepiece_model() -> bytes:
     """Take case folding from a model SentencePiece trains, and give it our own pieces."""
     trained = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([" ".join(vocabulary())] * 8),
+        sentence_iterator=iter(vocabulary() * 8),
         model_writer=trained,
         vocab_size=160,
         hard_vocab_limit=False,

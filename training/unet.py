@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import DDPMScheduler, Kandinsky3UNet
+from diffusers import Kandinsky3UNet
 from torch import Tensor, nn
 from transformers import T5EncoderModel, T5Tokenizer
 
 from pipelines.kandinsky3.conditioning import Conditioning, Projection, tokenize
+from pipelines.kandinsky3.sampler import alphas_cumprod
 from training.captions import LANGUAGES, caption
 from training.latents import Shelf
 from training.stage import Budget, Log, adam, descend, save_state, save_tensors
@@ -27,8 +28,8 @@ _SNR_CAP = 5.0
 _LATENTS_STD = 0.5  # about; the signal-to-noise ratio is that of the latents, not of unit ones
 # Until this share of the budget: which sizes, and how many pictures a step.
 _CURRICULUM: tuple[tuple[float, tuple[str, ...], int], ...] = (
-    (0.16, ("half",), 64),
-    (0.55, ("1:1",), 24),
+    (0.12, ("half",), 64),
+    (0.7, ("1:1",), 24),
     (1.0, ("1:1", "1:1", "1:1", "3:2", "2:3", "16:9", "9:16"), 20),
 )
 
@@ -78,13 +79,6 @@ def build() -> Kandinsky3UNet:
     return unet
 
 
-def noise_schedule() -> DDPMScheduler:
-    """The original's cosine schedule of 1000 steps, predicting noise."""
-    return DDPMScheduler(
-        num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="epsilon"
-    )
-
-
 def load_painter(path: Path, tokenizer: T5Tokenizer, device: torch.device) -> Painter:
     """Read a painter written by a stage, ready to sample."""
     painter = Painter(build_encoder(tokenizer)).to(device)
@@ -112,12 +106,12 @@ def train(
     # Training that goes on draws other lots than it began with.
     torch.manual_seed(seed + budget.steps)
     rng = random.Random(seed + budget.steps)
-    schedule, log = noise_schedule(), Log("unet")
+    alphas, log = alphas_cumprod().to(encoder.device), Log("unet")
     while not budget.is_spent:
         sizes, count = lesson(_CURRICULUM, budget.share)
         latents, scenes = shelves[rng.choice(sizes)].take(rng, count, encoder.device)
         conditioning = with_drop(painter, painter.read(tokenizer, phrase(scenes, rng)))
-        loss, error = _loss(painter, schedule, latents, conditioning)
+        loss, error = _loss(painter, alphas, latents, conditioning)
         descend(optimiser, loss, budget)
         average.follow(painter, budget.steps)
         log(budget, error=error)
@@ -157,15 +151,16 @@ def _optimiser(painter: Painter) -> torch.optim.Optimizer:
 
 
 def _loss(
-    painter: Painter, schedule: DDPMScheduler, latents: Tensor, conditioning: Conditioning
+    painter: Painter, alphas: Tensor, latents: Tensor, conditioning: Conditioning
 ) -> tuple[Tensor, Tensor]:
     """Squared error of the predicted noise, weighted as min-SNR-5 (arXiv:2303.09556)."""
     noise = torch.randn_like(latents)
     timesteps = torch.randint(0, 1000, (len(latents),), device=latents.device)
-    noisy = schedule.add_noise(latents, noise, timesteps)
+    kept = alphas[timesteps]  # (B,), of the signal's variance
+    noisy = kept.sqrt()[:, None, None, None] * latents
+    noisy += (1 - kept).sqrt()[:, None, None, None] * noise
     errors = (painter(noisy, timesteps, conditioning) - noise).square().mean((1, 2, 3))
-    signal = schedule.alphas_cumprod.to(latents.device)[timesteps]
-    snr = _LATENTS_STD**2 * signal / (1 - signal)
+    snr = _LATENTS_STD**2 * kept / (1 - kept)
     weights = (_SNR_CAP / snr).clamp(max=1.0)
     return (errors * weights).mean(), errors.mean().detach()
 

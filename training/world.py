@@ -1,24 +1,32 @@
-"""The little world the micro model knows: one coloured shape on a plain ground, drawn with Pillow.
+"""The little world the micro model knows, drawn with Pillow.
 
-A :class:`Scene` is what a picture shows in words; drawing adds the rest (exact radius, spot, tilt,
-shade) at random. Captions live in ``captions``, recognition in ``judge``.
+One or two coloured shapes, or a cartoon face, on a plain ground or on one that fades from a
+colour above to another below. A :class:`Scene` is what a picture shows in words; drawing adds the
+rest (exact radius, spot, tilt, shade) at random. Captions live in ``captions``, recognition in
+``judge``.
 """
 
-import math
 import random
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
-Rgb: TypeAlias = tuple[int, int, int]
+from training.faces import HAIRS, SKINS, Face, Rgb, draw_face, sample_face, shaded
+from training.shapes import OVERSAMPLING, SHAPES, silhouette
+
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3), RGB, 0..255
 
-COLOURS: dict[str, Rgb] = {
+Kind: TypeAlias = Literal["one", "faded", "two", "face"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_SHARES: Final = (0.36, 0.12, 0.38, 0.14)  # of each kind in training
+
+COLOURS: Final[dict[str, Rgb]] = {
     "red": (220, 30, 30),
     "green": (30, 160, 50),
     "blue": (40, 70, 220),
@@ -35,14 +43,22 @@ COLOURS: dict[str, Rgb] = {
 
 # Radius as a share of the shorter side, and how far a placed shape sits from the centre as a
 # share of each side. The two are paired so that even the largest shape stays inside the picture.
-SIZES: dict[str, tuple[float, float]] = {
+SIZES: Final[dict[str, tuple[float, float]]] = {
     "small": (0.14, 0.19),
     "medium": (0.22, 0.28),
     "large": (0.32, 0.36),
 }
-REACH: dict[str, float] = {"small": 0.25, "medium": 0.19, "large": 0.12}
+REACH: Final[dict[str, float]] = {"small": 0.25, "medium": 0.19, "large": 0.12}
 
-PLACES: dict[str, tuple[int, int]] = {
+# Where there are two, so that they do not touch.
+SIZES_OF_TWO: Final[dict[str, tuple[float, float]]] = {
+    "small": (0.12, 0.14),
+    "medium": (0.16, 0.185),
+    "large": (0.2, 0.215),
+}
+REACH_OF_TWO: Final = 0.25
+
+PLACES: Final[dict[str, tuple[int, int]]] = {
     "centre": (0, 0),
     "left": (-1, 0),
     "right": (1, 0),
@@ -51,7 +67,7 @@ PLACES: dict[str, tuple[int, int]] = {
 }
 
 # Width and height in pixels by aspect ratio, multiples of 64 as Kandinsky 3 needs.
-RATIOS: dict[str, tuple[int, int]] = {
+RATIOS: Final[dict[str, tuple[int, int]]] = {
     "1:1": (128, 128),
     "3:2": (192, 128),
     "2:3": (128, 192),
@@ -59,177 +75,184 @@ RATIOS: dict[str, tuple[int, int]] = {
     "9:16": (128, 256),
 }
 
-_OVERSAMPLING = 3
-_HELD_OUT_SHARE = 10  # one combination in ten is never drawn for training
+_HELD_OUT_SHARE: Final = 10  # one combination in ten is never drawn for training
+_APART: Final = 75  # RGB distance between what lies on a ground and the ground
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A shape; every field is a key of the tables above."""
+
+    shape: str
+    colour: str
+    size: str = "medium"
+    place: str = "centre"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a picture shows; every field is a key of the tables above."""
+    """What a picture shows.
 
-    shape: str
-    colour: str
+    Attributes:
+        things: one, or two (the left or the upper one first), or none where there is a face.
+        background: its colour; where it fades, the upper one.
+        fades_to: the lower colour of a ground that fades.
+        face: a cartoon face.
+    """
+
+    things: tuple[Thing, ...]
     background: str
-    size: str = "medium"
-    place: str = "centre"
+    fades_to: str | None = None
+    face: Face | None = None
+
+    @classmethod
+    def of(
+        cls, shape: str, colour: str, background: str, size: str = "medium", place: str = "centre"
+    ) -> Self:
+        """One shape on a plain ground."""
+        return cls((Thing(shape, colour, size, place),), background)
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the kinds of scenes this is."""
+        if self.face:
+            return "face"
+        if len(self.things) == 2:
+            return "two"
+        return "faded" if self.fades_to else "one"
 
     @property
     def is_held_out(self) -> bool:
-        """Whether this colour, shape and ground are kept from training, to be scored on.
+        """Whether something in it is kept from training, to be scored on.
 
-        A checksum decides, so the split is the same on every machine and in every version.
+        That is a colour and shape on a ground, two things in one picture, or a face. A checksum
+        decides, so the split is the same on every machine and in every version.
         """
-        key = f"{self.colour} {self.shape} {self.background}".encode()
-        return zlib.crc32(key) % _HELD_OUT_SHARE == 0
+        return any(zlib.crc32(key.encode()) % _HELD_OUT_SHARE == 0 for key in self._combinations())
+
+    def _combinations(self) -> list[str]:
+        if face := self.face:
+            return [f"{face.skin} {face.hair} {face.eyes} {face.mouth}"]
+        names = [f"{thing.colour} {thing.shape}" for thing in self.things]
+        grounds = [ground for ground in (self.background, self.fades_to) if ground]
+        pairs = [" and ".join(pair) for pair in pairwise(sorted(names))]
+        return [f"{name} {ground}" for name in names for ground in grounds] + pairs
+
+    def as_plain(self) -> dict[str, Any]:
+        """Mappings, lists and words, for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what :meth:`as_plain` made."""
+        things = tuple(Thing(**thing) for thing in plain["things"])
+        face = Face(**plain["face"]) if plain["face"] else None
+        return cls(things, plain["background"], plain["fades_to"], face)
 
 
-def sample_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
-    """Draw a scene from the training split, or from the held-out one."""
+def sample_scene(
+    rng: random.Random, *, held_out: bool = False, kinds: tuple[Kind, ...] = KINDS
+) -> Scene:
+    """Draw a scene of these kinds from the training split, or from the held-out one."""
+    weights = [_SHARES[KINDS.index(kind)] for kind in kinds]
+    (kind,) = rng.choices(kinds, weights)
     while True:
-        colour, background = rng.sample(list(COLOURS), 2)
-        scene = Scene(
-            shape=rng.choice(list(SHAPES)),
-            colour=colour,
-            background=background,
-            size=rng.choice(["small", "medium", "medium", "large"]),
-            place=rng.choice(["centre", "centre", *list(PLACES)[1:]]),
-        )
-        if scene.is_held_out == held_out:
+        scene = _SAMPLERS[kind](rng)
+        if scene.is_held_out == held_out and _is_clear(scene):
             return scene
 
 
+def _one(rng: random.Random) -> Scene:
+    colour, background = rng.sample(list(COLOURS), 2)
+    return Scene((_thing(rng, colour),), background)
+
+
+def _faded(rng: random.Random) -> Scene:
+    colour, background, fades_to = rng.sample(list(COLOURS), 3)
+    return Scene((_thing(rng, colour),), background, fades_to)
+
+
+def _two(rng: random.Random) -> Scene:
+    first, second, background, below = rng.sample(list(COLOURS), 4)
+    if rng.random() < 0.1:
+        second = first
+    places = rng.choice([("left", "right"), ("left", "right"), ("top", "bottom")])
+    things = tuple(
+        Thing(rng.choice(list(SHAPES)), colour, rng.choice(_SIZES_ASKED_OF_TWO), place)
+        for colour, place in zip((first, second), places, strict=True)
+    )
+    return Scene(things, background, below if rng.random() < 0.12 else None)
+
+
+def _face(rng: random.Random) -> Scene:
+    return Scene((), rng.choice(list(COLOURS)), face=sample_face(rng))
+
+
+_SAMPLERS: Final = {"one": _one, "faded": _faded, "two": _two, "face": _face}
+_SIZES_ASKED_OF_TWO: Final = ("medium", "medium", "medium", "medium", "small", "large")
+
+
+def _thing(rng: random.Random, colour: str) -> Thing:
+    return Thing(
+        shape=rng.choice(list(SHAPES)),
+        colour=colour,
+        size=rng.choice(["small", "medium", "medium", "large"]),
+        place=rng.choice(["centre", "centre", *list(PLACES)[1:]]),
+    )
+
+
+def _is_clear(scene: Scene) -> bool:
+    """Whether everything stands out against its ground, wherever on it."""
+    shown = [COLOURS[thing.colour] for thing in scene.things]
+    if face := scene.face:
+        shown = [HAIRS[face.hair], SKINS[face.skin]]
+    upper = np.asarray(COLOURS[scene.background], np.float32)
+    lower = np.asarray(COLOURS[scene.fades_to or scene.background], np.float32)
+    shades = [upper + share * (lower - upper) for share in (0, 0.25, 0.5, 0.75, 1)]
+    return all(np.linalg.norm(shade - ink) >= _APART for shade in shades for ink in shown)
+
+
 def draw(scene: Scene, rng: random.Random, width_px: int = 128, height_px: int = 128) -> Picture:
-    """Draw the scene with a random radius, spot, tilt and shade.
+    """Draw the scene with random radii, spots, tilts and shades.
 
     Returns:
         The picture, (height_px, width_px, 3) uint8 RGB, edges smoothed by oversampling.
     """
-    short_px = min(width_px, height_px)
-    radius = rng.uniform(*SIZES[scene.size])
-    reach = REACH[scene.size]
-    step_x, step_y = PLACES[scene.place]
-    x = width_px * (0.5 + step_x * reach + rng.uniform(-0.025, 0.025))
-    y = height_px * (0.5 + step_y * reach + rng.uniform(-0.025, 0.025))
-    tilt = rng.uniform(-0.15, 0.15)
-    cover = silhouette(scene.shape, (x, y), radius * short_px, tilt, (width_px, height_px))
-    ink = np.asarray(_shade(rng, COLOURS[scene.colour]), np.float32)
-    ground = np.asarray(_shade(rng, COLOURS[scene.background]), np.float32)
-    mixed = ground + cover[:, :, None] * (ink - ground)
-    return np.round(mixed).astype(np.uint8)
+    pixels = _ground(scene, rng, width_px, height_px)
+    if scene.face:
+        canvas = Image.fromarray(np.round(pixels).astype(np.uint8)).resize(
+            (width_px * OVERSAMPLING, height_px * OVERSAMPLING), Image.Resampling.BILINEAR
+        )
+        draw_face(canvas, scene.face, rng)
+        return np.asarray(canvas.reduce(OVERSAMPLING))
+    for thing in scene.things:
+        cover = _cover(thing, rng, (width_px, height_px), is_one_of_two=len(scene.things) == 2)
+        ink = np.asarray(shaded(rng, COLOURS[thing.colour]), np.float32)
+        pixels += cover[:, :, None] * (ink - pixels)
+    return np.round(pixels).astype(np.uint8)
 
 
-def silhouette(
-    shape: str,
-    centre_px: tuple[float, float],
-    radius_px: float,
-    tilt_rad: float,
-    size_px: tuple[int, int],
+def _ground(
+    scene: Scene, rng: random.Random, width_px: int, height_px: int
 ) -> NDArray[np.float32]:
-    """Return how much of each pixel the shape covers, (H, W) float32 in 0..1."""
+    upper = np.asarray(shaded(rng, COLOURS[scene.background]), np.float32)
+    lower = upper
+    if scene.fades_to:
+        lower = np.asarray(shaded(rng, COLOURS[scene.fades_to]), np.float32)
+    down = np.linspace(0, 1, height_px, dtype=np.float32)[:, None, None]
+    row = upper + down * (lower - upper)  # (H, 1, 3)
+    return np.repeat(row, width_px, axis=1)
+
+
+def _cover(
+    thing: Thing, rng: random.Random, size_px: tuple[int, int], *, is_one_of_two: bool
+) -> NDArray[np.float32]:
     width_px, height_px = size_px
-    canvas = Image.new("L", (width_px * _OVERSAMPLING, height_px * _OVERSAMPLING), 0)
-    pen = _Pen(
-        ImageDraw.Draw(canvas),
-        centre_px[0] * _OVERSAMPLING,
-        centre_px[1] * _OVERSAMPLING,
-        radius_px * _OVERSAMPLING,
-        tilt_rad,
-    )
-    SHAPES[shape](pen)
-    return np.asarray(canvas.reduce(_OVERSAMPLING), np.float32) / np.float32(255)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pen:
-    """Draws in units of the radius around the centre, x to the right, y down, tilted."""
-
-    canvas: ImageDraw.ImageDraw
-    x: float
-    y: float
-    radius: float
-    tilt: float
-
-    def _at(self, x: float, y: float) -> tuple[float, float]:
-        cos, sin = math.cos(self.tilt) * self.radius, math.sin(self.tilt) * self.radius
-        return self.x + x * cos - y * sin, self.y + x * sin + y * cos
-
-    def polygon(self, points: list[tuple[float, float]]) -> None:
-        self.canvas.polygon([self._at(x, y) for x, y in points], fill=255)
-
-    def disc(self, radius: float, x: float = 0.0, *, ink: int = 255) -> None:
-        cx, cy = self._at(x, 0.0)
-        r = radius * self.radius
-        self.canvas.ellipse((cx - r, cy - r, cx + r, cy + r), fill=ink)
-
-
-def _corners(count: int, radius: float, inner: float | None = None) -> list[tuple[float, float]]:
-    """Points of a regular polygon, first one up; with ``inner``, every second point lies there."""
-    points = []
-    for index in range(count):
-        angle = -math.pi / 2 + index * 2 * math.pi / count
-        reach = radius if inner is None or index % 2 == 0 else inner
-        points.append((reach * math.cos(angle), reach * math.sin(angle)))
-    return points
-
-
-def _circle(pen: _Pen) -> None:
-    pen.disc(1.0)
-
-
-def _ring(pen: _Pen) -> None:
-    pen.disc(1.0)
-    pen.disc(0.52, ink=0)
-
-
-def _square(pen: _Pen) -> None:
-    pen.polygon([(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)])
-
-
-def _triangle(pen: _Pen) -> None:
-    pen.polygon([(x, y + 0.25) for x, y in _corners(3, 1.15)])
-
-
-def _star(pen: _Pen) -> None:
-    pen.polygon(_corners(10, 1.15, inner=0.46))
-
-
-def _cross(pen: _Pen) -> None:
-    arm, half = 1.0, 0.34
-    pen.polygon([(-arm, -half), (arm, -half), (arm, half), (-arm, half)])
-    pen.polygon([(-half, -arm), (half, -arm), (half, arm), (-half, arm)])
-
-
-def _heart(pen: _Pen) -> None:
-    turns = [index * 2 * math.pi / 60 for index in range(60)]
-    pen.polygon(
-        [
-            (
-                math.sin(t) ** 3,
-                -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t))
-                / 16
-                - 0.15,
-            )
-            for t in turns
-        ]
-    )
-
-
-def _moon(pen: _Pen) -> None:
-    pen.disc(1.0, x=0.2)
-    pen.disc(0.85, x=0.7, ink=0)
-
-
-SHAPES: dict[str, Callable[[_Pen], None]] = {
-    "circle": _circle,
-    "square": _square,
-    "triangle": _triangle,
-    "star": _star,
-    "ring": _ring,
-    "cross": _cross,
-    "heart": _heart,
-    "moon": _moon,
-}
-
-
-def _shade(rng: random.Random, colour: Rgb) -> tuple[float, ...]:
-    return tuple(min(255.0, max(0.0, channel + rng.gauss(0, 6))) for channel in colour)
+    radius = rng.uniform(*(SIZES_OF_TWO if is_one_of_two else SIZES)[thing.size])
+    reach = REACH_OF_TWO if is_one_of_two else REACH[thing.size]
+    step_x, step_y = PLACES[thing.place]
+    wobble = 0.015 if is_one_of_two else 0.025
+    x = width_px * (0.5 + step_x * reach + rng.uniform(-wobble, wobble))
+    y = height_px * (0.5 + step_y * reach + rng.uniform(-wobble, wobble))
+    tilt = rng.uniform(-0.15, 0.15)
+    return silhouette(thing.shape, (x, y), radius * min(size_px), tilt, size_px)

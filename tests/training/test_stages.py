@@ -83,12 +83,12 @@ def test_the_recipe_draws_with_what_training_made_and_the_judge_looks(trained: P
     )
     ComponentStore.open(profile).verify()
     trials = score.run(profile, "flash", count=10, seed=0)
-    assert {(trial.ratio, trial.language) for trial in trials} == {
+    assert {(trial.prompt.ratio, trial.prompt.language) for trial in trials} == {
         (ratio, language) for ratio in profile.sizes for language in ("en", "ru")
     }
-    assert all(trial.scene.is_held_out for trial in trials)
+    assert all(trial.prompt.scene.is_held_out for trial in trials)
     for trial in trials:
-        size = profile.sizes[trial.ratio]
+        size = profile.sizes[trial.prompt.ratio]
         assert trial.picture.shape == (size.height_px, size.width_px, 3)
     assert score.table(trials).splitlines()[-2].startswith("all")
 
