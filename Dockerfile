@@ -28,7 +28,8 @@ COPY weights/micro weights/micro
 
 # Never root. /data holds the database and the pictures, /weights the weights that are fetched.
 RUN useradd --system --uid 10001 --home-dir /data kandinsky \
-    && install -d -o kandinsky -g kandinsky /data /weights
+    && install -d -o kandinsky -g kandinsky /data /weights \
+    && ln -s /weights/kandinsky3 weights/kandinsky3
 USER kandinsky
 VOLUME ["/data", "/weights"]
 

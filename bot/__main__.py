@@ -27,7 +27,7 @@ async def serve(config: Config) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    engine = LocalEngine(config.weights)
+    engine = LocalEngine(config.weights, config.prompting)
     app = await build_app(
         config,
         open_bot(config.telegram),

@@ -192,8 +192,8 @@ async def build_app(
         clock=clock,
     )
     parts = {"jobs": jobs, "table": table, "people": people, "delivery": delivery}
-    known = {"modes": modes, "cards": cards, "profile": config.weights, "languages": languages}
-    dispatcher = _dispatcher(database, people, flows, clock, {**parts, **known})
+    known = {"modes": modes, "cards": cards, "languages": languages}
+    dispatcher = _dispatcher(config, database, people, flows, clock, {**parts, **known})
     bot.session.middleware(sender)
     reception = Reception(Inbox(database, clock), dispatcher, bot)
     return App(
@@ -247,6 +247,7 @@ def _blobs(config: Config, database: Database, clock: Clock) -> Blobs:
 
 
 def _dispatcher(
+    config: Config,
     database: Database,
     people: People,
     flows: Sequence[Flow],
@@ -266,6 +267,8 @@ def _dispatcher(
         is_replayed=False,
         is_given_up=False,
         flows=flows,
+        profile=config.weights,
+        prompting=config.prompting,
         recent=recent,
         **given,
     )

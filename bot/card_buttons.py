@@ -14,11 +14,11 @@ from bot.delivery import TelegramDelivery
 from bot.jobs.job import Asker
 from bot.jobs.ports import ChatGone
 from bot.jobs.service import JobService
-from bot.presses import NotReady, Press, own_job, pressed_once
+from bot.presses import NotReady, Press, Stale, own_job, pressed_once
 from bot.replies import answer
 from bot.sender import SendUnknown
 from bot.texts import Texts
-from pipelines.contracts import SEED_MAX, AnyMode
+from pipelines.contracts import SEED_MAX, AnyMode, WordedRequest
 from storage.blobs import BlobGone
 from storage.jobs import Job, Jobs
 
@@ -31,6 +31,7 @@ def routes() -> Router:
     router.callback_query.middleware(pressed_once)
     router.callback_query.register(cancel, CardPress.filter(F.action == "cancel"))
     router.callback_query.register(again, CardPress.filter(F.action == "again"))
+    router.callback_query.register(as_typed, CardPress.filter(F.action == "typed"))
     router.callback_query.register(as_file, CardPress.filter(F.action == "file"))
     router.callback_query.register(delete, CardPress.filter(F.action == "delete"))
     router.callback_query.register(resend, CardPress.filter(F.action == "resend"))
@@ -67,8 +68,28 @@ async def again(
     request = modes[job.mode].request_type.model_validate_json(job.request)
     seed = secrets.randbelow(SEED_MAX + 1)
     asker = replace(asker, reply_to_message_id=job.reply_to_message_id)
-    await jobs.submit(asker, job.mode, request.model_copy(update={"seed": seed}))
+    await jobs.submit(asker, job.mode, request.again(seed))
     await press.answer(texts("toast-again"))
+
+
+async def as_typed(
+    _query: CallbackQuery,
+    press: Press,
+    callback_data: CardPress,
+    texts: Texts,
+    asker: Asker,
+    jobs: JobService,
+    table: Jobs,
+    modes: Mapping[str, AnyMode],
+) -> None:
+    """Draw the typed words themselves, from the same seed."""
+    job = await own_job(table, callback_data.job_id, asker.user_id)
+    request = modes[job.mode].request_type.model_validate_json(job.request)
+    if not isinstance(request, WordedRequest):
+        raise Stale
+    asker = replace(asker, reply_to_message_id=job.reply_to_message_id)
+    await jobs.submit(asker, job.mode, request.as_typed())
+    await press.answer(texts("toast-drawing"))
 
 
 async def as_file(

@@ -12,6 +12,7 @@ from bot.jobs.ports import Running, Waiting
 from bot.keyboards import SEPARATOR, Row, button, keyboard
 from bot.prompts import shortened, utf16_length
 from bot.texts import Texts
+from pipelines.contracts import Drawn
 from storage.jobs import Job
 
 CAPTION_LIMIT: Final = 1024
@@ -23,7 +24,7 @@ _BAR_CELLS: Final = 10
 class CardPress(CallbackData, prefix="card", sep=SEPARATOR):
     """A press of a button that every mode's card has."""
 
-    action: Literal["cancel", "again", "file", "delete", "resend"]
+    action: Literal["cancel", "again", "typed", "file", "delete", "resend"]
     job_id: int
 
 
@@ -35,11 +36,13 @@ class ModeCard:
         title: the user's own words, shown as typed in a quote.
         details: one line or two under a result: seed, size and the like.
         rows: the mode's own buttons under a result.
+        drawn: what the prompt step made of those words, where it looked at them.
     """
 
     title: Callable[[Job], str]
     details: Callable[[Job, Texts], str]
     rows: Callable[[Job, Texts], list[Row]]
+    drawn: Callable[[Job], Drawn | None] = lambda _job: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ def in_progress(
 ) -> CardView:
     """Show a job that is not finished; ``None`` is the moment before its picture appears."""
     match state:
+        case Running(is_rewording=True):
+            line = texts("card-rewording")
         case Running():
             share = state.index / state.total
             line = texts("card-running", bar=bar(share), percent=int(share * 100))
@@ -76,7 +81,7 @@ def bar(share: float) -> str:
 
 def picture(job: Job, mode: ModeCard, texts: Texts) -> CardView:
     """Caption one finished picture."""
-    return _view(job, mode, mode.details(job, texts), result_rows(job, mode, texts))
+    return _result(job, mode, mode.details(job, texts), result_rows(job, mode, texts), texts)
 
 
 AlbumFate = Literal["album-sent", "album-unknown", "expired"]
@@ -89,10 +94,10 @@ def album_control(job: Job, fate: AlbumFate, mode: ModeCard, texts: Texts) -> Ca
     if fate == "expired":
         return _view(job, mode, texts("card-album-expired"), rows)
     if fate == "album-sent":
-        return _view(job, mode, f"{details}\n{texts('card-album')}", rows)
+        return _result(job, mode, f"{details}\n{texts('card-album')}", rows, texts)
     resend = button(texts("button-send-again"), CardPress(action="resend", job_id=job.id))
     line = f"{details}\n{texts('card-album-unknown')}"
-    return _view(job, mode, line, [[resend], *rows])
+    return _result(job, mode, line, [[resend], *rows], texts)
 
 
 def expired(job: Job, mode: ModeCard, texts: Texts) -> CardView:
@@ -119,13 +124,29 @@ def failed(job: Job, mode: ModeCard, texts: Texts) -> CardView:
 def result_rows(job: Job, mode: ModeCard, texts: Texts) -> list[Row]:
     """Everything one can do with a result."""
     return [
-        [button(texts("button-again"), CardPress(action="again", job_id=job.id))],
+        [
+            button(texts("button-again"), CardPress(action="again", job_id=job.id)),
+            *_as_typed(job, mode, texts),
+        ],
         *mode.rows(job, texts),
         [
             button(texts("button-file"), CardPress(action="file", job_id=job.id)),
             button(texts("button-delete"), CardPress(action="delete", job_id=job.id)),
         ],
     ]
+
+
+def _as_typed(job: Job, mode: ModeCard, texts: Texts) -> Row:
+    """The way back to the typed words, where others were drawn."""
+    if not _other_words(job, mode):
+        return []
+    return [button(texts("button-as-typed"), CardPress(action="typed", job_id=job.id))]
+
+
+def _other_words(job: Job, mode: ModeCard) -> str:
+    """The words that were drawn, if they are not the typed ones."""
+    drawn = mode.drawn(job)
+    return drawn.words if drawn and drawn.words != mode.title(job) else ""
 
 
 def _retry_rows(job: Job, texts: Texts) -> list[Row]:
@@ -135,6 +156,23 @@ def _retry_rows(job: Job, texts: Texts) -> list[Row]:
             button(texts("button-delete"), CardPress(action="delete", job_id=job.id)),
         ]
     ]
+
+
+def _result(job: Job, mode: ModeCard, line: str, rows: list[Row], texts: Texts) -> CardView:
+    """Show what was drawn where it is not what was typed, or say why it is."""
+    drawn = mode.drawn(job)
+    if drawn and drawn.code:
+        line = f"{line}\n{texts(drawn.code if drawn.code in texts else 'prompting-no-answer')}"
+    words = _other_words(job, mode)
+    if not words:
+        return _view(job, mode, line, rows)
+    label, typed = texts("card-drawn"), mode.title(job)
+    room = CAPTION_LIMIT - utf16_length(line) - utf16_length(label) - 3
+    # Each has half of the room, and what the other leaves of its own.
+    words = shortened(words, max(room // 2, room - utf16_length(typed)))
+    typed = shortened(typed, room - utf16_length(words))
+    body = Text(ExpandableBlockQuote(typed), "\n", label, "\n", ExpandableBlockQuote(words), "\n")
+    return CardView(Text(body, line), keyboard(rows))
 
 
 def _view(job: Job, mode: ModeCard, line: str, rows: list[Row]) -> CardView:

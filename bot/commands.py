@@ -26,6 +26,7 @@ from bot.replies import answer
 from bot.settings import open_settings
 from bot.texts import Texts
 from pipelines.profiles import Profile
+from pipelines.prompting.settings import PromptingSettings
 from storage.jobs import Job
 from storage.people import People
 
@@ -86,18 +87,35 @@ async def forget_draft(
     return await handler(event, data)
 
 
-async def start(message: Message, texts: Texts, profile: Profile, flows: Sequence[Flow]) -> None:
+async def start(
+    message: Message,
+    texts: Texts,
+    profile: Profile,
+    prompting: PromptingSettings | None,
+    flows: Sequence[Flow],
+) -> None:
     """Say what this is, what its model can draw, and offer something to begin with."""
     examples = [row for flow in flows for row in flow.examples(texts, profile)]
-    world = texts(f"world-{profile.knows}")
+    world = _world(texts, profile, prompting)
     await answer(message, texts("start", world=world), keyboard(examples))
 
 
-async def explain(message: Message, texts: Texts, profile: Profile, flows: Sequence[Flow]) -> None:
+async def explain(
+    message: Message,
+    texts: Texts,
+    profile: Profile,
+    prompting: PromptingSettings | None,
+    flows: Sequence[Flow],
+) -> None:
     """Say how everything is asked for."""
     parts = [flow.help(texts, profile) for flow in flows]
-    parts += [texts("help-more"), texts(f"world-{profile.knows}")]
+    parts += [texts("help-more"), _world(texts, profile, prompting)]
     await answer(message, "\n\n".join(parts))
+
+
+def _world(texts: Texts, profile: Profile, prompting: PromptingSettings | None) -> str:
+    """What can be drawn here, and in which languages one may ask for it."""
+    return texts(f"world-{profile.knows}", translates="yes" if prompting else "no")
 
 
 async def cancel(message: Message, texts: Texts, asker: Asker, jobs: JobService) -> None:

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pipelines.profiles import Profile
+from pipelines.prompting.settings import PromptingSettings
 
 ENVIRONMENT: Final[Mapping[str, tuple[str, ...]]] = {
     "BOT_TOKEN": ("telegram", "token"),
@@ -31,6 +32,9 @@ ENVIRONMENT: Final[Mapping[str, tuple[str, ...]]] = {
     "WEB_HOST": ("web", "host"),
     "WEB_PORT": ("web", "port"),
     "PROFILE": ("profile",),
+    "PROMPTING_URL": ("prompting", "endpoint", "url"),
+    "PROMPTING_MODEL": ("prompting", "endpoint", "model"),
+    "PROMPTING_KEY": ("prompting", "endpoint", "key"),
 }
 """Environment variables (or lines of ``.env``) that win over the file, and the key each sets."""
 
@@ -141,6 +145,7 @@ class Config(_Section):
     limits: LimitsConfig
     cards: CardsConfig = CardsConfig()
     web: WebConfig | None = None
+    prompting: PromptingSettings | None = None
     profile: str
     profiles: dict[str, Profile]
 
@@ -190,15 +195,14 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         config = Config.model_validate(tree)
     except ValidationError as fault:
         raise ConfigError(_one_line(path.name, fault.errors())) from fault
-    return config.model_copy(update={"profiles": _placed(config.profiles, path.parent)})
+    prompting = config.prompting.placed(path.parent) if config.prompting else None
+    profiles = _placed(config.profiles, path.parent)
+    return config.model_copy(update={"profiles": profiles, "prompting": prompting})
 
 
 def _placed(profiles: Mapping[str, Profile], folder: Path) -> dict[str, Profile]:
     """Let relative folders of weights start from the configuration, wherever we were started."""
-    return {
-        name: profile.model_copy(update={"weights_dir": (folder / profile.weights_dir).resolve()})
-        for name, profile in profiles.items()
-    }
+    return {name: profile.placed(name, folder) for name, profile in profiles.items()}
 
 
 def _put(tree: dict[str, Any], keys: tuple[str, ...], value: str) -> None:

@@ -12,7 +12,7 @@ from bot.keyboards import SEPARATOR, Row, button, choice, keyboard, style_rows
 from bot.options import Line, styles_of
 from bot.prompts import shortened
 from bot.texts import Texts
-from pipelines.contracts import SEED_MAX
+from pipelines.contracts import SEED_MAX, Drawn, Wording
 from pipelines.profiles import AspectRatio, Profile, Quality
 from pipelines.styles import NO_STYLE
 from pipelines.text_to_image import PICTURES_MAX, TextToImageRequest
@@ -38,6 +38,8 @@ class DrawDraft(Draft):
     quality: Quality
     n: int = 1
     seed: int | None = None
+    wording: Wording = "as-typed"
+    drawn: Drawn | None = None
     shown_id: int | None = None
     reply_to: int | None = None
 
@@ -50,11 +52,13 @@ class DrawDraft(Draft):
                 (q for q in profile.qualities if q == settings.quality), profile.default_quality
             ),
             style=settings.style if settings.style in styles_of(profile) else NO_STYLE,
+            wording="beautified" if settings.beautify else "translated",
         )
 
     @classmethod
     def again(cls, request: TextToImageRequest, profile: Profile) -> Self:
-        """Start from a picture that was drawn; the seed is left open."""
+        """Start from a picture that was drawn, and its words; the seed is left open."""
+        request = request.again(request.seed)
         size = (request.width_px, request.height_px)
         fitting = (r for r, s in profile.sizes.items() if (s.width_px, s.height_px) == size)
         is_known = request.quality in profile.qualities
@@ -65,7 +69,13 @@ class DrawDraft(Draft):
             ratio=next(fitting, _first(profile)),
             quality=request.quality if is_known else profile.default_quality,
             n=request.n,
+            wording=request.wording,
+            drawn=request.drawn,
         )
+
+    def saying(self, prompt: str) -> Self:
+        """Take other words; nobody has looked at these yet."""
+        return self.model_copy(update={"prompt": prompt, "drawn": None})
 
     def following(self, line: Line) -> Self:
         """Take over what a typed line says, and keep the rest."""
@@ -98,6 +108,8 @@ class DrawDraft(Draft):
             height_px=size.height_px,
             quality=self.quality,
             n=self.n,
+            wording=self.wording,
+            drawn=self.drawn,
             seed=secrets.randbelow(SEED_MAX + 1) if self.seed is None else self.seed,
         )
 
@@ -204,6 +216,7 @@ def card(profile: Profile) -> ModeCard:
         title=lambda job: request_of(job).prompt,
         details=_details,
         rows=lambda job, texts: _rows(job, profile, texts),
+        drawn=lambda job: request_of(job).drawn,
     )
 
 
@@ -222,10 +235,21 @@ def _details(job: Job, texts: Texts) -> str:
     ]
     if request.style != NO_STYLE:
         lines.append(texts("card-style", style=texts(f"style-{request.style}")))
-    if request.negative_prompt:
-        negative = shortened(request.negative_prompt, _NEGATIVE_SHOWN_CHARS)
-        lines.append(texts("card-negative", negative=negative))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_left_out(request, texts)])
+
+
+def _left_out(request: TextToImageRequest, texts: Texts) -> list[str]:
+    """What was to be kept out of the picture, as typed and as translated."""
+    if not request.negative_prompt:
+        return []
+    typed = shortened(request.negative_prompt, _NEGATIVE_SHOWN_CHARS)
+    if request.quality == "flash":  # it has no guidance, and thus no use for it
+        return [texts("card-negative-unheeded", negative=typed)]
+    lines = [texts("card-negative", negative=typed)]
+    if request.negative_words != request.negative_prompt:
+        translated = shortened(request.negative_words, _NEGATIVE_SHOWN_CHARS)
+        lines.append(texts("card-negative-drawn", negative=translated))
+    return lines
 
 
 def _rows(job: Job, profile: Profile, texts: Texts) -> list[Row]:

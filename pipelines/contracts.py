@@ -10,6 +10,7 @@ The tree of expected failures::
       Cancelled                  error-cancelled           nobody wants the picture any more
       OutOfDeviceMemory          error-out-of-memory       the request does not fit on the device
       UnsupportedRequest         error-unsupported         the loaded profile cannot do this
+      PartlyFailed                                         some requests of a batch, by themselves
     EngineStopped                                          the engine is going down; run it again
     WorkerDied                                             the process with the device is gone
 """
@@ -17,7 +18,7 @@ The tree of expected failures::
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,6 +51,20 @@ class UnsupportedRequest(GenerationError):
     """The profile's weights cannot serve this request."""
 
     code = "error-unsupported"
+
+
+class PartlyFailed(GenerationError):
+    """Some requests of a batch came to nothing by themselves; the others are done.
+
+    Attributes:
+        outputs: of the others, by index.
+        errors: what befell each of those that failed, by index.
+    """
+
+    def __init__(self, outputs: "dict[int, Output]", errors: dict[int, GenerationError]) -> None:
+        super().__init__("; ".join(str(error) or error.code for error in errors.values()))
+        self.outputs = outputs
+        self.errors = errors
 
 
 class EngineStopped(Exception):
@@ -86,6 +101,68 @@ class Request(BaseModel, ABC):
     @abstractmethod
     def batch_key(self) -> str:
         """Requests of one mode with equal keys may run in one batch."""
+
+    def again(self, seed: int) -> Self:
+        """Ask for the same once more, from another seed."""
+        return self.model_copy(update={"seed": seed})
+
+
+Wording = Literal["as-typed", "translated", "beautified"]
+"""What may be done to typed words before they are drawn; "beautified" translates as well."""
+
+DRAWN_MAX_CHARS: Final = 4000
+
+
+class Drawn(BaseModel):
+    """What the engine's prompt step made of a request's words.
+
+    Attributes:
+        words: what is drawn: a language model's words, or the typed ones where it gave none.
+        negative_words: what is kept out of the picture, where the typed words were translated.
+        code: where typed words had to do, the key of the sentence that says why.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    words: str = Field(min_length=1, max_length=DRAWN_MAX_CHARS)
+    negative_words: str | None = Field(default=None, min_length=1, max_length=DRAWN_MAX_CHARS)
+    code: str | None = None
+
+
+class WordedRequest(Request, ABC):
+    """A request that says in words what to draw; the engine's prompt step sees to these."""
+
+    prompt: str
+    """As typed."""
+    negative_prompt: str = ""
+    """What to keep out of the picture, as typed; it may be translated, never improved."""
+    wording: Wording = Field(default="as-typed", description="what may be done to the words first")
+    drawn: Drawn | None = None
+    """Filled in once the prompt step has looked at it, which then never happens again."""
+
+    @property
+    def words(self) -> str:
+        """The words that are drawn, as far as it is known by now."""
+        return self.drawn.words if self.drawn else self.prompt
+
+    @property
+    def negative_words(self) -> str:
+        """The words that are kept out of the picture, as far as it is known by now."""
+        return (self.drawn and self.drawn.negative_words) or self.negative_prompt
+
+    def sentence(self, words: str) -> str:
+        """Return all that the text encoder reads if ``words`` are drawn."""
+        return words
+
+    def as_typed(self) -> Self:
+        """Ask for the typed words themselves."""
+        return self.model_copy(update={"wording": "as-typed", "drawn": None})
+
+    def again(self, seed: int) -> Self:
+        """Keep the words that were drawn; a language model that gave none is asked again."""
+        is_answered = self.drawn is not None and self.drawn.code is None
+        drawn = self.drawn if is_answered else None
+        return self.model_copy(update={"seed": seed, "drawn": drawn})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +221,8 @@ class Pipeline(Protocol[RequestT_contra]):
         """Run a batch; answer each request by its index, those withdrawn left out.
 
         Raises:
-            GenerationError: any expected failure, for the whole batch.
+            PartlyFailed: an expected failure of some requests alone.
+            GenerationError: any other expected failure, for the whole batch.
         """
         ...
 
@@ -189,6 +267,21 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewording:
+    """A language model is at work on this job's words."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """It is settled what is drawn for this job, whatever becomes of the attempt."""
+
+    job_id: int
+    drawn: Drawn
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The job's pictures are made."""
 
@@ -204,5 +297,5 @@ class Failed:
     code: str
 
 
-Event = Progressed | Finished | Failed
+Event = Rewording | Worded | Progressed | Finished | Failed
 """What an engine reports. Each job of a batch ends with exactly one Finished or Failed."""

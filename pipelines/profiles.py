@@ -1,7 +1,7 @@
 """Which weights stand behind the names. pydantic, PyYAML and the standard library only."""
 
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import yaml
 from pydantic import (
@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-Quality = Literal["flash", "base", "refined"]
+Quality = Literal["flash", "fast", "base", "refined"]
 QUALITIES: Final[tuple[Quality, ...]] = get_args(Quality)
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "3:2", "2:3"]
@@ -45,6 +45,79 @@ class QualitySettings(BaseModel):
         le=1,
         description="share of a latent that dynamic thresholding leaves unclipped; none is off",
     )
+    cache_interval: int = Field(
+        default=1, ge=1, le=10, description="steps per whole call of the UNet; 1 is every step"
+    )
+
+
+HubItem = Literal[
+    "text_encoder",
+    "movq",
+    "unet",
+    "conditioning",
+    "unet_flash",
+    "conditioning_flash",
+    "unet_inpainting",
+    "conditioning_inpainting",
+]
+"""What is made of a published file; the names are those of the weights folder."""
+
+
+class HubFile(BaseModel):
+    """One published file, or the folder of several that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(min_length=1, description="in the repository")
+    licence: str
+    bytes: PositiveInt | None = Field(
+        default=None, description="exact; a file of another size is not the one meant"
+    )
+    about_bytes: PositiveInt | None = Field(
+        default=None, description="where the exact size is not known; nothing is refused by it"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> Self:
+        if (self.bytes is None) == (self.about_bytes is None):
+            msg = "give either bytes or about_bytes"
+            raise ValueError(msg)
+        return self
+
+
+class UNetShape(BaseModel):
+    """What a UNet checkpoint does not say of itself; Kandinsky 3's own figures by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    block_out_channels: tuple[PositiveInt, ...] = (384, 768, 1536, 3072)
+    layers_per_block: PositiveInt = 3
+    time_embedding_dim: PositiveInt = 1536
+    cross_attention_dim: PositiveInt = 4096
+    attention_head_dim: PositiveInt = 64
+    groups: PositiveInt = 32
+
+
+class MoVQShape(BaseModel):
+    """Likewise of a MoVQ checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    block_out_channels: tuple[PositiveInt, ...] = (256, 512, 512, 1024)
+    layers_per_block: PositiveInt = 2
+    norm_num_groups: PositiveInt = 32
+
+
+class Hub(BaseModel):
+    """Where a profile's weights are published, and what they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    revision: str = Field(default="main", description="a branch, a tag or a commit")
+    files: dict[HubItem, HubFile] = Field(min_length=1)
+    unet: UNetShape = UNetShape()
+    movq: MoVQShape = MoVQShape()
 
 
 class Profile(BaseModel):
@@ -52,8 +125,10 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str = Field(default="", description="the key it stands under; set by who reads the file")
     weights_dir: Path
     licence: str
+    hub: Hub | None = Field(default=None, description="whence the weights can be fetched")
     sizes: dict[AspectRatio, Size] = Field(min_length=1)
     qualities: dict[Quality, QualitySettings | None] = Field(min_length=1)
     """What can be asked; of ``flash``, and of it alone, there are no settings."""
@@ -62,13 +137,31 @@ class Profile(BaseModel):
     batch_pictures: PositiveInt = Field(description="most pictures in one batch")
     photo_scale: PositiveInt = Field(default=1, description="enlargement of the chat's JPEG")
     device: str = "auto"
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="float32", description="auto is bfloat16 on a GPU and float32 on a CPU"
+    )
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 leaves it to torch")
+    memory_plan: Literal[
+        "auto",
+        "resident",
+        "offload_encoder",
+        "encoder_8bit",
+        "encoder_4bit",
+        "sequential",
+        "encoder_on_cpu",
+    ] = Field(default="auto", description="see pipelines/memory.py")
     memory_bytes: PositiveInt | None = Field(
-        default=None, description="most the loaded weights may take; none is all they need"
+        default=None,
+        description="most of the device's memory that may be taken; none is all that is free",
+    )
+    hang_timeout_s: float = Field(
+        default=600, gt=0, description="silence over a batch after which a worker is replaced"
     )
     preview_interval_s: float = Field(default=1.0, ge=0)
     knows: Literal["anything", "shapes"] = "anything"
+    prompt_languages: tuple[Annotated[str, Field(pattern="^[a-z]{2,3}$")], ...] = Field(
+        default=("en",), min_length=1, description="what the text encoder reads, ISO 639 codes"
+    )
 
     @field_validator("qualities", mode="before")
     @classmethod
@@ -91,6 +184,16 @@ class Profile(BaseModel):
             msg = f"default_quality is none of the qualities: {', '.join(self.qualities)}"
             raise ValueError(msg)
         return self
+
+    def placed(self, name: str, folder: Path) -> Self:
+        """Return the profile as it stands under ``name`` in a file of ``folder``."""
+        weights_dir = (folder / self.weights_dir).resolve()
+        return self.model_copy(update={"name": name, "weights_dir": weights_dir})
+
+    @property
+    def fetch_command(self) -> str | None:
+        """What an operator types to get the weights; none where nothing is published."""
+        return f"python -m pipelines fetch {self.name}".rstrip() if self.hub else None
 
 
 class BadProfile(Exception):
@@ -121,9 +224,7 @@ def load_profile(config_path: Path, name: str | None = None) -> Profile:
         where = ".".join(map(str, ("profiles", chosen, *first["loc"])))
         msg = f"{config_path}: {where}: {first['msg'].removeprefix('Value error, ')}"
         raise BadProfile(msg) from error
-    return profile.model_copy(
-        update={"weights_dir": (config_path.parent / profile.weights_dir).resolve()}
-    )
+    return profile.placed(str(chosen), config_path.parent)
 
 
 def _read(config_path: Path) -> dict[str, Any]:

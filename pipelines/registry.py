@@ -10,7 +10,10 @@ import pipelines
 from pipelines.contracts import AnyMode, Mode
 
 _NOT_MODES: Final = frozenset(
-    {"__main__", "contracts", "pictures", "profiles", "registry", "styles", "weights"}
+    {
+        *("__main__", "contracts", "devices", "headers", "memory", "pictures", "profiles"),
+        *("quantise", "registry", "residence", "styles", "weights"),
+    }
 )
 
 

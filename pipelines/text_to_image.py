@@ -12,13 +12,15 @@ from pydantic import Field, field_validator
 from pipelines.contracts import (
     SEED_MAX,
     Cancelled,
+    GenerationError,
     Mode,
     OnStep,
     Output,
+    PartlyFailed,
     Picture,
     Pipeline,
-    Request,
     UnsupportedRequest,
+    WordedRequest,
 )
 from pipelines.kandinsky3.timesteps import FLASH_TIMESTEPS, REFINER_TIMESTEPS
 from pipelines.profiles import Profile, Quality, QualitySettings
@@ -36,7 +38,7 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Me", "Mn", "Zl", "Zp", "Zs"})
 """Categories of characters that show nothing by themselves: blanks, zero widths, loose marks."""
 
 
-class TextToImageRequest(Request):
+class TextToImageRequest(WordedRequest):
     """Pictures of one sentence, all of one size and quality."""
 
     prompt: str = Field(min_length=1, max_length=TEXT_MAX_CHARS, description="what to draw")
@@ -46,7 +48,7 @@ class TextToImageRequest(Request):
     style: str = Field(default=NO_STYLE, description="words added to the prompt")
     width_px: int = Field(ge=64, le=4096, multiple_of=64)
     height_px: int = Field(ge=64, le=4096, multiple_of=64)
-    quality: Quality = Field(description="flash is fast, refined is slow")
+    quality: Quality = Field(description="from the quickest, flash, to the slowest, refined")
     n: int = Field(default=1, ge=1, le=PICTURES_MAX, description="how many pictures")
 
     @property
@@ -63,6 +65,10 @@ class TextToImageRequest(Request):
     def batch_key(self) -> str:
         """Size and quality: what all rows of one denoising loop share."""
         return f"text_to_image {self.width_px}x{self.height_px} {self.quality}"
+
+    def sentence(self, words: str) -> str:
+        """Add the style's words."""
+        return with_style(words, self.style)
 
     @field_validator("prompt", "negative_prompt")
     @classmethod
@@ -112,22 +118,29 @@ class TextToImage:
         steps = _steps(alike.quality, self._profile.qualities[alike.quality])
 
         rows = kandinsky.start(asked.seeds, alike.width_px, alike.height_px)
-        parts = rows.split(self._profile.batch_pictures)
+        parts = rows.split(kandinsky.pictures_at_once)
         watch = kandinsky.watch(asked.owners, steps, len(parts), on_step)
         drawn: dict[int, list[Picture]] = {}
+        errors: dict[int, GenerationError] = {}
         for number, part in enumerate(parts):
             with suppress(Cancelled):  # this part; someone may wait for the next
                 rows = self._denoised(watch.begin(number, part), asked, alike.quality, watch)
                 pictures = kandinsky.pictures(rows, asked.seeds)
                 for index, picture in zip(rows.indices, pictures, strict=True):
-                    drawn.setdefault(asked.owners[index], []).append(picture)
+                    if isinstance(picture, Picture):
+                        drawn.setdefault(asked.owners[index], []).append(picture)
+                    else:
+                        errors[asked.owners[index]] = picture
 
         seconds = time.monotonic() - started_s
+        errors = {owner: error for owner, error in errors.items() if watch.is_wanted(owner)}
         outputs = {
             owner: Output(tuple(pictures), seconds)
             for owner, pictures in drawn.items()
-            if watch.is_wanted(owner)
+            if watch.is_wanted(owner) and owner not in errors
         }
+        if errors:
+            raise PartlyFailed(outputs, errors)
         if not outputs:
             raise Cancelled
         return outputs
@@ -159,8 +172,8 @@ class _Asked:
         return cls(
             owners=owners,
             seeds=[seed for request in requests for seed in request.seeds],
-            texts=[with_style(requests[owner].prompt, requests[owner].style) for owner in owners],
-            negatives=[requests[owner].negative_prompt for owner in owners],
+            texts=[requests[owner].sentence(requests[owner].words) for owner in owners],
+            negatives=[requests[owner].negative_words for owner in owners],
         )
 
 

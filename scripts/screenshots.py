@@ -15,8 +15,8 @@ IMAGES: Final = Path(__file__).parents[1] / "docs/images"
 SIZE: Final[ViewportSize] = {"width": 1180, "height": 1000}
 OPTIONS: Final = ("--name", "Kandinsky", "--bot", f"{sys.executable} -m bot")
 PROMPTS: Final = {
-    "a small yellow star at the top of a purple background --seed 12": "seed 12",
-    "большое красное сердце на белом фоне --ar 3:2 --seed 4": "seed 4",
+    "a yellow star to the left of a white moon, purple background --seed 12": "seed 12",
+    "красное сердце слева от синего кольца на белом фоне --ar 3:2 --seed 4": "seed 4",
 }
 
 

@@ -159,6 +159,18 @@ class Jobs:
             await quotas.refund(connection, job.user_id, job.cost, job.created_at)
         return bool(failed)
 
+    async def set_drawn(self, job_id: int, drawn: str) -> bool:
+        """Complete the request of a running job: its ``drawn`` becomes this JSON.
+
+        So that a second attempt, and whatever is asked for on the strength of this job, need not
+        find out again what is drawn. False if the job is no longer running.
+        """
+        return await self._step(
+            "UPDATE jobs SET request = json_set(request, '$.drawn', json(?)) "
+            "WHERE id = ? AND state = 'running'",
+            (drawn, job_id),
+        )
+
     async def requeue(self, job_id: int, *, crashed: bool) -> bool:
         """Running -> queued, at its old place. False if the job is no longer running.
 

@@ -18,6 +18,7 @@ class Settings:
     quality: str | None = None
     style: str = "none"
     as_file: bool = False
+    beautify: bool = True
 
 
 _COLUMNS: Final = tuple(asdict(Settings()))
@@ -85,4 +86,5 @@ class People:
 def _settings_of(found: sqlite3.Row | None) -> Settings:
     if found is None:
         return Settings()
-    return Settings(**{**dict(found), "as_file": bool(found["as_file"])})
+    switches = {name: bool(found[name]) for name in ("as_file", "beautify")}
+    return Settings(**{**dict(found), **switches})

@@ -34,15 +34,23 @@ LIMITS: dict[str, Any] = {
 }
 
 
-def configured(data_dir: Path, knows: str = "shapes", **limits: Any) -> Config:
+def configured(
+    data_dir: Path,
+    knows: str = "shapes",
+    *,
+    prompting: dict[str, Any] | None = None,
+    profile: dict[str, Any] | None = None,
+    **limits: Any,
+) -> Config:
     return Config.model_validate(
         {
+            "prompting": prompting,
             "telegram": {"token": TOKEN},
             "storage": {"data_dir": data_dir},
             "cards": {"edit_interval_s": 0},
             "limits": {**LIMITS, **limits},
             "profile": "tiny",
-            "profiles": {"tiny": {**PROFILE, "knows": knows}},
+            "profiles": {"tiny": {**PROFILE, "knows": knows, **(profile or {})}},
         }
     )
 

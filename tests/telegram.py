@@ -268,7 +268,7 @@ class RecordingSession(BaseSession):
 
 def _content(file: Any) -> str:
     if isinstance(file, InputFile):
-        return cast("Any", file).data.decode()  # type: ignore[no-any-return]
+        return cast("Any", file).data.decode(errors="replace")  # type: ignore[no-any-return]
     return str(file)
 
 

@@ -80,7 +80,7 @@ async def open_flow(
     if message.content_type != ContentType.TEXT:
         await answer(message, texts("text-to-image-cannot-see"))
     if words := line.words or _words_replied_to(message):
-        draft = draft.following(line).model_copy(update={"prompt": checked_prompt(words)})
+        draft = draft.following(line).saying(checked_prompt(words))
         await _draw(message, draft, state, texts, asker, jobs, profile)
     else:
         question = texts("text-to-image-ask", limit=str(TEXT_MAX_CHARS))
@@ -266,7 +266,7 @@ def _told(draft: DrawDraft, text: str, profile: Profile) -> DrawDraft:
         Rejected: an option or the sentence cannot be taken; nothing was asked of the queue.
     """
     line = parse_line(text, profile)
-    return draft.following(line).model_copy(update={"prompt": checked_prompt(line.words)})
+    return draft.following(line).saying(checked_prompt(line.words))
 
 
 async def _draw(

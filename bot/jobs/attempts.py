@@ -20,6 +20,8 @@ from pipelines.contracts import (
     GenerationError,
     Output,
     Progressed,
+    Rewording,
+    Worded,
     Work,
     WorkerDied,
 )
@@ -128,8 +130,13 @@ class Attempts:
             logger.error("job %s: heard of again after its end: %s", event.job_id, type(event))
             return
         match event:
-            case Progressed(job_id) if job_id in self._withdrawn:
+            case Progressed(job_id) | Rewording(job_id) if job_id in self._withdrawn:
                 self._engine.cancel(job_id)  # the first call may have come before the engine knew
+            case Rewording():
+                self._show(job, Running(0, 1, None, is_rewording=True))
+            case Worded(job_id, drawn):
+                settle = partial(self._jobs.set_drawn, job_id, drawn.model_dump_json())
+                await insist(settle, f"job {job_id}")
             case Progressed(_, index, total, preview):
                 self._show(job, Running(index, total, preview))
             case Finished(job_id, output):

@@ -53,12 +53,14 @@ class Waiting:
 class Running:
     """The device has it; 0 of 1 steps are done where their number is not known yet.
 
-    ``preview`` is a small JPEG of the picture as it forms.
+    ``preview`` is a small JPEG of the picture as it forms. With ``is_rewording`` nothing is drawn
+    yet: a language model is at work on the words.
     """
 
     index: int
     total: int
     preview: bytes | None
+    is_rewording: bool = False
 
 
 class ChatGone(Exception):

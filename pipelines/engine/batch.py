@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import torch
 
@@ -14,24 +15,34 @@ from pipelines.contracts import (
     GenerationError,
     OutOfDeviceMemory,
     Output,
+    PartlyFailed,
     Pipeline,
     Request,
     Step,
 )
+from pipelines.devices import DeviceMissing
 from pipelines.engine.wire import (
     BatchBegan,
     BatchProgress,
+    BatchRewording,
     JobFailed,
     JobFinished,
+    JobWorded,
     Readiness,
     Report,
     RunBatch,
     Task,
 )
+from pipelines.memory import DeviceTooSmall
 from pipelines.profiles import Profile
-from pipelines.weights import ComponentStore, DeviceMissing, WeightsError
+from pipelines.prompting.settings import PromptingSettings
+from pipelines.weights import ComponentStore, WeightsError
+
+if TYPE_CHECKING:
+    from pipelines.prompting.step import PromptStep
 
 PROGRESS_INTERVAL_S: Final = 0.25
+REWORDING_INTERVAL_S: Final = 5.0
 _LACK_OF_MEMORY: Final = (
     "can't allocate memory",
     "not enough memory",
@@ -89,6 +100,8 @@ class Device:
         modes: what can be asked.
         send: takes the reports.
         is_withdrawn: asked at each step.
+        prompting: which language model rewords prompts; none is none.
+        workers: processes that share this machine's main memory, this one included.
     """
 
     def __init__(
@@ -97,8 +110,13 @@ class Device:
         modes: Mapping[str, AnyMode],
         send: Send,
         is_withdrawn: IsWithdrawn,
+        prompting: PromptingSettings | None = None,
+        workers: int = 1,
     ) -> None:
         self._profile = profile
+        self._workers = workers
+        self._prompting = prompting
+        self._prompt_step: PromptStep | None = None
         self._modes = modes
         self._send = send
         self._is_withdrawn = is_withdrawn
@@ -109,16 +127,14 @@ class Device:
     def open(self) -> None:
         """Check device and weights and report. Broken ones are looked at again with each batch."""
         try:
-            self._opened()
-        except (DeviceMissing, WeightsError) as error:
+            attempt(self._opened)
+        except GenerationError as error:
             self._tell_broken(error)
         else:
             self._tell(Readiness(state="ready"))
 
     def warm_up(self, mode: str) -> None:
-        """Load a mode before anyone asks for it, unless memory is short."""
-        if self._profile.memory_bytes is not None:
-            return
+        """Load a mode before anyone asks for it: what of it the memory plan keeps."""
         try:
             attempt(partial(self._pipeline, mode))
         except GenerationError as error:
@@ -132,13 +148,47 @@ class Device:
         """
         tasks = self._wanted(batch.batch, batch.tasks)
         try:
-            if tasks:
-                self._draw(batch.batch, tasks, [self._request(task) for task in tasks])
+            requests = self._worded(batch.batch, tasks, [self._request(task) for task in tasks])
+            if wanted := self._wanted(batch.batch, tasks):
+                self._draw(batch.batch, wanted, [requests[task.job_id] for task in wanted])
         except Exception as error:  # a bug must not take the device down with it
             if _is_context_lost(error):
                 raise
             _LOG.exception("jobs %s failed unexpectedly", [task.job_id for task in tasks])
             self._fail(batch.batch, tasks, GenerationError.code)
+
+    def _worded(
+        self, number: int, tasks: Sequence[Task], requests: Sequence[Request]
+    ) -> dict[int, Request]:
+        """Let a language model at the words of those requests that ask for it, if there is one.
+
+        Returns the requests by the ids of their jobs. Whatever goes wrong with the words, the
+        picture is worth more: then they are drawn as typed.
+        """
+        jobs = [task.job_id for task in tasks]
+        worded = dict(zip(jobs, requests, strict=True))
+        if self._prompting is None or not tasks:
+            return worded
+
+        rewording = _Rewording(number, jobs, self._send, self._is_withdrawn)
+        step = self._prompt_step
+        try:
+            if step is None:
+                # What it needs takes seconds to import, which those without it need not wait.
+                from pipelines.prompting.step import PromptStep  # noqa: PLC0415
+
+                step = self._prompt_step = PromptStep.open(self._prompting, self._opened())
+            drawn = attempt(partial(step, requests, rewording.is_wanted, rewording.begin))
+        except Exception as error:
+            if _is_context_lost(error):
+                raise
+            is_bug = not isinstance(error, GenerationError)
+            _LOG.error("the words cannot be looked at: %s", error, exc_info=is_bug)
+            drawn = step.as_typed(requests) if step else {}
+        for index, words in drawn.items():
+            worded[jobs[index]] = requests[index].model_copy(update={"drawn": words})
+            self._send(JobWorded(batch=number, job_id=jobs[index], drawn=words), ())
+        return worded
 
     def _draw(self, number: int, tasks: Sequence[Task], requests: Sequence[Request]) -> None:
         progress = _Progress(number, tasks, self._send, self._is_withdrawn)
@@ -146,9 +196,13 @@ class Device:
             outputs = attempt(partial(self._outputs, tasks[0].mode, requests, progress))
         except Cancelled:
             self._answer(number, tasks, {})
-        except (DeviceMissing, WeightsError) as error:
+        except (DeviceMissing, DeviceTooSmall, WeightsError) as error:
             self._tell_broken(error)
+            _LOG.warning("jobs %s: %s", [task.job_id for task in tasks], error.code)
             self._fail(number, tasks, error.code)
+        except PartlyFailed as error:
+            self._tell(Readiness(state="ready"))
+            self._answer(number, tasks, error.outputs, error.errors)
         except OutOfDeviceMemory as error:
             _LOG.warning("jobs %s: out of memory", [task.job_id for task in tasks])
             if len(tasks) == 1:
@@ -171,11 +225,20 @@ class Device:
         progress.begin()
         return pipeline(requests, progress)
 
-    def _answer(self, number: int, tasks: Sequence[Task], outputs: Mapping[int, Output]) -> None:
+    def _answer(
+        self,
+        number: int,
+        tasks: Sequence[Task],
+        outputs: Mapping[int, Output],
+        errors: Mapping[int, GenerationError] = MappingProxyType({}),
+    ) -> None:
         """Send what was made; a wanted job that was left out has failed."""
         for index, task in enumerate(tasks):
             if index in outputs:
                 self._send(*JobFinished.of(number, task.job_id, outputs[index]))
+            elif index in errors:
+                _LOG.warning("job %d: %s", task.job_id, errors[index])
+                self._fail(number, [task], errors[index].code)
             elif self._wanted(number, [task]):
                 _LOG.error("job %d was left out by its recipe", task.job_id)
                 self._fail(number, [task], GenerationError.code)
@@ -185,7 +248,7 @@ class Device:
 
     def _opened(self) -> ComponentStore:
         if self._store is None:
-            self._store = ComponentStore.open(self._profile)
+            self._store = ComponentStore.open(self._profile, self._workers)
         return self._store
 
     def _pipeline(self, mode: str) -> Pipeline[Any]:
@@ -198,8 +261,10 @@ class Device:
         return request
 
     def _tell_broken(self, error: GenerationError) -> None:
-        _LOG.error("%s", error)
-        self._tell(Readiness(state="broken", reason=str(error) or error.code))
+        readiness = Readiness(state="broken", reason=str(error) or error.code)
+        if readiness != self._told:  # once, and not with each job that fails for it
+            _LOG.error("%s", readiness.reason)
+        self._tell(readiness)
 
     def _tell(self, readiness: Readiness) -> None:
         if readiness != self._told:
@@ -209,6 +274,37 @@ class Device:
     def _fail(self, number: int, tasks: Sequence[Task], code: str) -> None:
         for task in tasks:
             self._send(JobFailed(batch=number, job_id=task.job_id, code=code), ())
+
+
+class _Rewording:
+    """Says that a language model is at work, again and again, and answers who has left."""
+
+    def __init__(
+        self, number: int, jobs: Sequence[int], send: Send, is_withdrawn: IsWithdrawn
+    ) -> None:
+        self._number = number
+        self._jobs = jobs
+        self._send = send
+        self._is_withdrawn = is_withdrawn
+        self._indices: Sequence[int] = ()
+        self._next_s = 0.0
+
+    def begin(self, indices: Sequence[int]) -> None:
+        """Say whose words are looked at; from here on a death may be the batch's doing."""
+        self._indices = indices
+        self._send(BatchBegan(batch=self._number), ())
+        self._tell()
+
+    def is_wanted(self, index: int) -> bool:
+        """Whether anybody still waits for the job of this index."""
+        if self._indices and time.monotonic() >= self._next_s:
+            self._tell()  # a worker that is silent for long is taken for hung
+        return not self._is_withdrawn(self._number, self._jobs[index])
+
+    def _tell(self) -> None:
+        self._next_s = time.monotonic() + REWORDING_INTERVAL_S
+        jobs = [self._jobs[index] for index in self._indices]
+        self._send(BatchRewording(batch=self._number, jobs=jobs), ())
 
 
 class _Progress:

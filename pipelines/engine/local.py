@@ -8,6 +8,7 @@ from pipelines.contracts import Event, Work
 from pipelines.engine.process import WorkerProcess
 from pipelines.engine.wire import Readiness
 from pipelines.profiles import Profile
+from pipelines.prompting.settings import PromptingSettings
 
 _BEST_FIRST: Final = ("ready", "broken", "starting")
 
@@ -18,12 +19,14 @@ class LocalEngine:
     Args:
         profile: which weights. Its ``device`` may name several, separated by commas: each gets a
             process, and each process all the weights.
+        prompting: which language model rewords prompts; none is none.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, prompting: PromptingSettings | None = None) -> None:
+        devices = [device.strip() for device in profile.device.split(",")]
         self._workers = [
-            WorkerProcess(profile.model_copy(update={"device": device.strip()}))
-            for device in profile.device.split(",")
+            WorkerProcess(profile.model_copy(update={"device": device}), prompting, len(devices))
+            for device in devices
         ]
 
     async def start(self) -> None:

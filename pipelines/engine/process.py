@@ -18,17 +18,22 @@ from pipelines.contracts import (
     Failed,
     Finished,
     Progressed,
+    Rewording,
+    Worded,
     Work,
     WorkerDied,
 )
 from pipelines.engine.wire import (
     HEAD,
     BatchBegan,
+    BatchEnded,
     BatchProgress,
+    BatchRewording,
     Configure,
     Garbled,
     JobFailed,
     JobFinished,
+    JobWorded,
     Message,
     Order,
     Readiness,
@@ -41,6 +46,7 @@ from pipelines.engine.wire import (
     unpack,
 )
 from pipelines.profiles import Profile
+from pipelines.prompting.settings import PromptingSettings
 
 COMMAND: Final = (sys.executable, "-m", "pipelines.engine.worker")
 GRACE_S: Final = 3.0
@@ -68,16 +74,40 @@ class _Batch:
         """Pass an event on, unless its job has had its last."""
         if event.job_id not in self.open:
             return
-        if not isinstance(event, Progressed):
+        if isinstance(event, Finished | Failed):
             self.open.discard(event.job_id)
         self.events.put_nowait(event)
+
+    def go_on(
+        self,
+        message: BatchBegan | BatchRewording | JobWorded | BatchProgress,
+        parts: list[bytes],
+    ) -> None:
+        """Take in what is no job's end."""
+        match message:
+            case BatchBegan():
+                self.has_begun = True
+            case BatchRewording():
+                for job_id in message.jobs:
+                    self.report(Rewording(job_id))
+            case JobWorded():
+                self.report(Worded(message.job_id, message.drawn))
+            case BatchProgress():
+                previews = dict(zip(message.shown, parts, strict=True))
+                for job_id in message.jobs:
+                    preview = previews.get(job_id)
+                    self.report(Progressed(job_id, message.index, message.total, preview))
 
 
 class WorkerProcess:
     """One device's process. It is started again whenever it dies, with growing pauses."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(
+        self, profile: Profile, prompting: PromptingSettings | None = None, workers: int = 1
+    ) -> None:
         self._profile = profile
+        self._prompting = prompting
+        self._workers = workers
         self._batches: dict[int, _Batch] = {}
         self._batch_count = 0
         self._deaths = 0
@@ -86,6 +116,9 @@ class WorkerProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._owed: set[int] = set()
+        """Batches the worker has and is not done with, wanted or not."""
+        self._watchdog: asyncio.Timeout | None = None
 
     @property
     def readiness(self) -> Readiness:
@@ -183,34 +216,58 @@ class WorkerProcess:
             )
             theirs.close()
             reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-            self._send(Configure(profile=self._profile))
+            configuration = Configure(
+                profile=self._profile, prompting=self._prompting, workers=self._workers
+            )
+            self._send(configuration)
             for batch in self._batches.values():
                 self._hand_over(batch)
             if self._stopping.is_set():
                 self._send(Stop())
+            reason = "the worker died"
             try:
-                await self._listen(reader)
+                reason = await self._listen(reader, self._process)
             finally:
-                await self._bury(self._process, self._writer)
+                await self._bury(self._process, self._writer, reason)
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _listen(
+        self, reader: asyncio.StreamReader, process: asyncio.subprocess.Process
+    ) -> str:
+        """Hear the worker out; return what ended it."""
         try:
-            while True:
-                self._hear(*await _receive(reader))
+            async with asyncio.timeout(None) as self._watchdog:
+                self._watch()
+                while True:
+                    self._hear(*await _receive(reader))
+                    self._watch()
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # its end of the socket is closed: it is dead, or about to be
+            return "the worker died"  # its end of the socket is closed: it is dead, or about to be
+        except TimeoutError:
+            _LOG.error("the worker has been silent over a batch for too long and is ended")
+            process.kill()
+            return "the worker hung"
         except (Garbled, ValueError):
             _LOG.exception("the worker speaks nonsense and is ended")
-            if self._process:
-                self._process.kill()
+            process.kill()
+            return "the worker died"
+        finally:
+            self._watchdog = None
+            self._owed.clear()
+
+    def _watch(self) -> None:
+        """Count the worker's silence from now on, while it owes an answer."""
+        if self._watchdog and not self._watchdog.expired():
+            now_s = asyncio.get_running_loop().time()
+            until_s = now_s + self._profile.hang_timeout_s if self._owed else None
+            self._watchdog.reschedule(until_s)
 
     async def _bury(
-        self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter
+        self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, reason: str
     ) -> None:
         """Tell those who wait, and leave neither an open socket nor a zombie."""
         self._writer = None
         if not self._stopping.is_set():
-            self._lose("the worker died")
+            self._lose(reason)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
@@ -237,6 +294,10 @@ class WorkerProcess:
             tasks = [task for task in batch.tasks if task.job_id in batch.open]
             if tasks:
                 self._send(RunBatch(batch=batch.number, tasks=tasks))
+                is_idle = not self._owed
+                self._owed.add(batch.number)
+                if is_idle:
+                    self._watch()
 
     def _send(self, order: Order) -> None:
         if self._writer:
@@ -247,13 +308,11 @@ class WorkerProcess:
             case Readiness():
                 self._readiness = message
                 self._deaths = 0
-            case BatchBegan() if batch := self._batches.get(message.batch):
-                batch.has_begun = True
-            case BatchProgress() if batch := self._batches.get(message.batch):
-                previews = dict(zip(message.shown, parts, strict=True))
-                for job_id in message.jobs:
-                    preview = previews.get(job_id)
-                    batch.report(Progressed(job_id, message.index, message.total, preview))
+            case BatchEnded():
+                self._owed.discard(message.batch)
+            case BatchBegan() | BatchRewording() | JobWorded() | BatchProgress():
+                if batch := self._batches.get(message.batch):
+                    batch.go_on(message, parts)
             case JobFinished() if batch := self._batches.get(message.batch):
                 batch.report(Finished(message.job_id, message.output(parts)))
             case JobFailed() if batch := self._batches.get(message.batch):

@@ -10,10 +10,11 @@ import struct
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
-from pipelines.contracts import Output, Picture, Work
+from pipelines.contracts import Drawn, Output, Picture, Work
 from pipelines.profiles import Profile
+from pipelines.prompting.settings import PromptingSettings
 
 HEAD: Final = struct.Struct("<4sII")
 _MAGIC: Final = b"K3w1"
@@ -30,10 +31,12 @@ class _Message(BaseModel):
 
 
 class Configure(_Message):
-    """To the worker, first of all."""
+    """To the worker, first of all; ``workers`` share the machine's main memory, it included."""
 
     kind: Literal["configure"] = "configure"
     profile: Profile
+    prompting: PromptingSettings | None = None
+    workers: PositiveInt = 1
 
 
 class Task(_Message):
@@ -85,6 +88,23 @@ class BatchBegan(_Message):
 
     kind: Literal["began"] = "began"
     batch: int
+
+
+class BatchRewording(_Message):
+    """From the worker: a language model is at work on the words of ``jobs``."""
+
+    kind: Literal["rewording"] = "rewording"
+    batch: int
+    jobs: list[int]
+
+
+class JobWorded(_Message):
+    """From the worker: what will be drawn for a job, however the attempt ends."""
+
+    kind: Literal["worded"] = "worded"
+    batch: int
+    job_id: int
+    drawn: Drawn
 
 
 class BatchProgress(_Message):
@@ -142,6 +162,13 @@ class JobFinished(_Message):
         )
 
 
+class BatchEnded(_Message):
+    """From the worker: it is done with a batch, whether or not anybody wanted it to the end."""
+
+    kind: Literal["ended"] = "ended"
+    batch: int
+
+
 class JobFailed(_Message):
     """From the worker: a job came to nothing; ``code`` is the key of the user's sentence."""
 
@@ -152,7 +179,16 @@ class JobFailed(_Message):
 
 
 Order = Configure | RunBatch | Withdraw | Stop
-Report = Readiness | BatchBegan | BatchProgress | JobFinished | JobFailed
+Report = (
+    Readiness
+    | BatchBegan
+    | BatchRewording
+    | JobWorded
+    | BatchProgress
+    | JobFinished
+    | JobFailed
+    | BatchEnded
+)
 Message = Order | Report
 _MESSAGE: Final[TypeAdapter[Message]] = TypeAdapter(
     Annotated[Message, Field(discriminator="kind")]

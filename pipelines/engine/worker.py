@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from pipelines.engine.wire import (
     HEAD,
+    BatchEnded,
     Configure,
     Garbled,
     Order,
@@ -30,7 +31,7 @@ from pipelines.engine.wire import (
     sizes,
     unpack,
 )
-from pipelines.profiles import Profile
+from pipelines.prompting.looking import look_soon
 from pipelines.registry import discover_modes
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -46,14 +47,14 @@ class Orders:
         self._withdrawn: dict[int, set[int]] = {}  # jobs, by the batch they belong to
         self._stopping = False
 
-    def configuration(self) -> Profile:
-        """Read the first order, which says which weights to use, then listen for the others."""
+    def configuration(self) -> Configure:
+        """Read the first order, which says which models to use, then listen for the others."""
         first = self._read()
         if not isinstance(first, Configure):
             msg = f"expected the configuration, got {first.kind}"
             raise Garbled(msg)
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
-        return first.profile
+        return first
 
     @property
     def is_waiting(self) -> bool:
@@ -116,7 +117,7 @@ class Orders:
 def serve(link: socket.socket) -> None:
     """Run batches until told to stop."""
     orders = Orders(link.makefile("rb"))
-    profile = orders.configuration()
+    configuration = orders.configuration()
 
     def send(report: Report, parts: Sequence[bytes]) -> None:
         link.sendall(pack(report, parts))
@@ -125,14 +126,24 @@ def serve(link: socket.socket) -> None:
     from pipelines.engine.batch import Device  # noqa: PLC0415
 
     modes = discover_modes()
-    device = Device(profile, modes, send, orders.is_withdrawn)
+    device = Device(
+        configuration.profile,
+        modes,
+        send,
+        orders.is_withdrawn,
+        configuration.prompting,
+        configuration.workers,
+    )
     device.open()
+    if configuration.prompting:
+        look_soon(configuration.prompting)
     for mode in modes:
         if orders.is_waiting:
             break
         device.warm_up(mode)
     while batch := orders.next_batch():
         device.run(batch)
+        send(BatchEnded(batch=batch.batch), ())
         orders.forget(batch)
 
 

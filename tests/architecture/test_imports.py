@@ -8,7 +8,8 @@ import asyncio, sys
 import bot.__main__
 from tests.architecture.building import build_once
 asyncio.run(build_once())
-print(sorted({"torch", "numpy", "cv2", "diffusers", "transformers", "PIL"} & set(sys.modules)))
+heavy = {"torch", "numpy", "cv2", "diffusers", "transformers", "PIL", "py3langid", "httpx2"}
+print(sorted(heavy & set(sys.modules)))
 """
 
 

@@ -9,7 +9,9 @@ from bot import cards, drawing
 from bot.jobs.ports import Running, Waiting
 from bot.prompts import utf16_length
 from bot.texts import Languages, Texts
+from pipelines.contracts import Drawn
 from pipelines.profiles import Profile
+from pipelines.prompting.chat import NEGATIVE_AS_TYPED, UNUSABLE
 from pipelines.text_to_image import TextToImageRequest
 from storage.jobs import Job, JobResult, ResultPicture
 from tests.building import PROFILE
@@ -19,7 +21,7 @@ MODE = drawing.card(Profile.model_validate(PROFILE))
 PICTURE = ResultPicture("p", "j", 7, 128, 128)
 
 
-def job(prompt: str = "a fox", negative: str = "", n: int = 1) -> Job:
+def job(prompt: str = "a fox", negative: str = "", n: int = 1, drawn: Drawn | None = None) -> Job:
     request = TextToImageRequest(
         prompt=prompt,
         negative_prompt=negative,
@@ -28,6 +30,7 @@ def job(prompt: str = "a fox", negative: str = "", n: int = 1) -> Job:
         height_px=128,
         quality="base",
         n=n,
+        drawn=drawn,
         seed=7,
     )
     pictures = tuple(replace(PICTURE, seed=7 + i) for i in range(n))
@@ -57,11 +60,29 @@ def job(prompt: str = "a fox", negative: str = "", n: int = 1) -> Job:
     )
 
 
+@pytest.mark.parametrize(
+    ("quality", "line"),
+    [
+        ("base", "without: люди\n🪄 without: people"),
+        ("flash", "without: люди (no effect in flash quality)"),
+    ],
+)
+def test_a_caption_is_honest_about_what_was_left_out(quality: str, line: str) -> None:
+    drawn = job(negative="люди", drawn=Drawn(words="a fox", negative_words="people"))
+    request = drawing.request_of(drawn).model_copy(update={"quality": quality})
+    shown = replace(drawn, request=request.model_dump_json())
+    text, _ = cards.picture(shown, MODE, LANGUAGES["en"]).body.render()
+    assert text.endswith(f"\nstyle: anime\n{line}")
+
+
 def every_view(shown: Job, texts: Texts) -> list[cards.CardView]:
     return [
         *(
             cards.in_progress(shown, state, MODE, texts)
-            for state in (Waiting(0, 5), Waiting(3, 500), Running(1, 3, None), None)
+            for state in (
+                *(Waiting(0, 5), Waiting(3, 500), None),
+                *(Running(1, 3, None), Running(0, 1, None, is_rewording=True)),
+            )
         ),
         cards.picture(shown, MODE, texts),
         *(
@@ -82,15 +103,23 @@ def data_of(markup: InlineKeyboardMarkup) -> list[str]:
 @given(
     prompt=st.text(st.characters(categories=["L", "So", "M"]), min_size=1, max_size=1000),
     negative=st.text(st.characters(categories=["L", "So"]), max_size=1000),
+    drawn=st.none()
+    | st.builds(
+        Drawn,
+        words=st.text("дa🦊 ", min_size=1, max_size=4000),
+        negative_words=st.none() | st.text("дa🦊 ", min_size=1, max_size=4000),
+        code=st.sampled_from([None, UNUSABLE, NEGATIVE_AS_TYPED]),
+    ),
     language=st.sampled_from(LANGUAGES.names),
 )
-def test_whatever_is_typed_every_view_fits_into_a_caption(
-    prompt: str, negative: str, language: str
+def test_whatever_is_typed_and_drawn_every_view_fits_into_a_caption(
+    prompt: str, negative: str, drawn: Drawn | None, language: str
 ) -> None:
-    for view in every_view(job(prompt, negative, n=4), LANGUAGES[language]):
+    for view in every_view(job(prompt, negative, 4, drawn), LANGUAGES[language]):
         text, entities = view.body.render()
         assert utf16_length(text) <= cards.CAPTION_LIMIT
-        assert [entity.type for entity in entities] == ["expandable_blockquote"]
+        assert {entity.type for entity in entities} == {"expandable_blockquote"}
+        assert len(entities) <= 2
 
 
 def test_every_button_fits_into_what_telegram_carries() -> None:

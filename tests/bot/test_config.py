@@ -61,6 +61,35 @@ def test_the_environment_wins_over_dotenv_and_that_over_the_file(
     assert config.web.port == 9000
 
 
+def test_a_language_model_needs_no_more_than_the_environment(
+    tmp_path: Path, tree: dict[str, Any]
+) -> None:
+    assert load(tmp_path, tree).prompting is None
+    given = {"PROMPTING_URL": "http://localhost:11434/v1", "PROMPTING_MODEL": "neural-chat"}
+    prompting = load(tmp_path, tree, **given, PROMPTING_KEY="s3cret").prompting
+    assert prompting is not None
+    assert prompting.endpoint is not None
+    assert (prompting.endpoint.url, prompting.endpoint.model) == tuple(given.values())
+    assert prompting.endpoint.key is not None
+    assert "s3cret" not in repr(prompting)
+
+
+def test_a_language_models_weights_lie_beside_the_file(
+    tmp_path: Path, tree: dict[str, Any]
+) -> None:
+    tree["prompting"] = {"weights_dir": "weights/llm"}
+    prompting = load(tmp_path, tree).prompting
+    assert prompting is not None
+    assert prompting.weights_dir == tmp_path / "weights/llm"
+
+
+def test_a_language_model_is_either_far_or_near(tmp_path: Path, tree: dict[str, Any]) -> None:
+    tree["prompting"] = {}
+    assert complaint(tmp_path, tree) == (
+        "config.yaml: prompting: needs either `endpoint` or `weights_dir`"
+    )
+
+
 def test_another_server_than_telegrams_may_call_without_encryption(
     tmp_path: Path, tree: dict[str, Any]
 ) -> None:

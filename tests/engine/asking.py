@@ -1,11 +1,12 @@
 """Asking an engine for pictures, and waiting for what it says."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.contracts import Event, Failed, Progressed, Work
+from pipelines.contracts import Event, Failed, Finished, Progressed, Work
 from pipelines.engine.local import LocalEngine
 from pipelines.text_to_image import TextToImageRequest
 
@@ -41,9 +42,15 @@ async def until(is_so: Callable[[], bool], timeout_s: float = 60) -> None:
 
 def outcomes(events: list[Event]) -> dict[int, str]:
     """Each job's one last event, in words."""
-    last = [event for event in events if not isinstance(event, Progressed)]
+    last = [event for event in events if isinstance(event, Finished | Failed)]
     assert len({event.job_id for event in last}) == len(last)
     return {e.job_id: e.code if isinstance(e, Failed) else "finished" for e in last}
+
+
+def computed_s(pid: int) -> float:
+    """Seconds a process has had a processor, which a busy machine does not make more."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def exists(pid: int) -> bool:

@@ -14,6 +14,7 @@ from pipelines.contracts import (
     OnStep,
     OutOfDeviceMemory,
     Output,
+    PartlyFailed,
     Request,
     Step,
     UnsupportedRequest,
@@ -377,7 +378,38 @@ def test_one_broken_component_leaves_the_others_of_use(
     assert desk.readiness == ["broken", "ready"]
 
 
-def test_with_little_memory_nothing_is_loaded_before_it_is_asked_for(profile: Profile) -> None:
-    desk = Desk(profile.model_copy(update={"memory_bytes": 1, "weights_dir": Path("nowhere")}))
+def test_a_device_too_small_for_the_model_is_told_once_what_would_fit(
+    profile: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(profile.model_copy(update={"memory_bytes": 1}))
+    desk.device.open()
     desk.device.warm_up("text_to_image")
-    assert desk.reports == []
+    desk.draw_words(1)
+    desk.draw_words(2, 3)
+    (told,) = [r for r in desk.reports if isinstance(r, Readiness) and r.state == "broken"]
+    assert "does not fit" in told.reason
+    assert caplog.text.count(told.reason) == 1
+    assert desk.failures == dict.fromkeys((1, 2, 3), "error-device-missing")
+
+
+def test_a_context_lost_on_opening_ends_the_worker(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_profile: Profile, _workers: int) -> ComponentStore:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(ComponentStore, "open", lost)
+    with pytest.raises(torch.AcceleratorError):
+        Desk(profile).device.open()
+
+
+def test_who_failed_alone_leaves_the_others_their_pictures(
+    profile: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = PartlyFailed({0: Output((), 0.1), 2: Output((), 0.1)}, {1: UnsupportedRequest("no")})
+    desk = Desk(profile, failing(alone))
+    desk.run(1, 2, 3)
+    assert desk.finished == [1, 3]
+    assert desk.failures == {2: "error-unsupported"}
+    assert desk.readiness == ["ready"]
+    assert "job 2: no" in caplog.text

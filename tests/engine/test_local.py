@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import statistics
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,10 +14,21 @@ from pipelines.engine.local import LocalEngine
 from pipelines.engine.wire import Readiness
 from pipelines.profiles import Profile
 from pipelines.text_to_image import MODE, TextToImageRequest
-from tests.engine.asking import everything, first_step, outcomes, rest, until, work
+from tests.engine.asking import (
+    computed_s,
+    everything,
+    first_step,
+    outcomes,
+    rest,
+    until,
+    work,
+)
 from tests.pipelines.micro import make_store
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+A_FEW_STEPS_S = 5.0
+"""Of computing; a thousand steps take several times as long, and a picture by Flash a tenth."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -26,6 +38,13 @@ async def engine(profile: Profile) -> AsyncIterator[LocalEngine]:
     await engine.start()
     yield engine
     await engine.stop()
+
+
+async def test_workers_of_several_devices_know_that_they_share_main_memory(
+    profile: Profile,
+) -> None:
+    engine = LocalEngine(profile.model_copy(update={"device": "cpu, cpu"}))
+    assert [(w._profile.device, w._workers) for w in engine._workers] == [("cpu", 2)] * 2
 
 
 async def test_starting_takes_no_time_and_the_first_batch_waits_for_the_weights(
@@ -69,14 +88,14 @@ async def test_each_job_of_a_batch_sees_its_steps_and_then_its_pictures(
 async def test_a_cancelled_job_is_told_at_once_and_frees_the_device(engine: LocalEngine) -> None:
     events = engine.run([work(5, "base")])
     await first_step(events)
-    cancelled_s = time.monotonic()
+    (pid,) = engine.worker_pids
+    cancelled_s = computed_s(pid)
     engine.cancel(5)
-    told = await rest(events)
-    assert time.monotonic() - cancelled_s < 0.3
+    async with asyncio.timeout(0):  # it is there to be taken
+        told = await rest(events)
     assert told[-1] == Failed(5, "error-cancelled")
     assert outcomes(await everything(engine, work(6))) == {6: "finished"}
-    # A thousand steps would have taken longer than this.
-    assert time.monotonic() - cancelled_s < 5
+    assert computed_s(pid) - cancelled_s < A_FEW_STEPS_S
 
 
 async def test_the_others_of_a_batch_go_on_when_one_is_cancelled(engine: LocalEngine) -> None:
@@ -102,9 +121,10 @@ async def test_a_batch_nobody_listens_to_any_more_frees_the_device(engine: Local
     events = engine.run([work(9, "base")])
     await first_step(events)
     await events.aclose()
-    left_s = time.monotonic()
+    (pid,) = engine.worker_pids
+    left_s = computed_s(pid)
     assert outcomes(await everything(engine, work(10))) == {10: "finished"}
-    assert time.monotonic() - left_s < 5
+    assert computed_s(pid) - left_s < A_FEW_STEPS_S
 
 
 async def test_a_worker_ignores_the_keyboard(engine: LocalEngine) -> None:
@@ -115,17 +135,24 @@ async def test_a_worker_ignores_the_keyboard(engine: LocalEngine) -> None:
     assert outcomes(seen) == {11: "finished"}
 
 
-async def test_the_event_loop_is_free_while_the_device_is_busy(engine: LocalEngine) -> None:
-    events = engine.run([work(12, "base")])
-    await first_step(events)
+async def usual_lag_s() -> float:
+    """How much later than asked this loop usually wakes up."""
     lags_s = []
-    for _ in range(100):
+    for _ in range(60):
         asked_s = time.perf_counter()
         await asyncio.sleep(0.005)
         lags_s.append(time.perf_counter() - asked_s - 0.005)
+    return statistics.median(lags_s)
+
+
+async def test_the_event_loop_is_free_while_the_device_is_busy(engine: LocalEngine) -> None:
+    idle_s = await usual_lag_s()
+    events = engine.run([work(12, "base")])
+    await first_step(events)
+    busy_s = await usual_lag_s()
     engine.cancel(12)
     assert (await rest(events))[-1] == Failed(12, "error-cancelled")
-    assert sorted(lags_s)[50] < 0.02
+    assert busy_s < max(0.02, 4 * idle_s)  # on a busy machine an idle loop is late, too
 
 
 async def test_a_worker_killed_at_work_is_noticed_at_once_and_replaced(
@@ -139,9 +166,48 @@ async def test_a_worker_killed_at_work_is_noticed_at_once_and_replaced(
     with pytest.raises(WorkerDied) as death:
         await rest(events)
     assert death.value.had_begun
-    assert time.monotonic() - killed_s < 1
+    assert time.monotonic() - killed_s < 10  # and not when it would be taken for hung
     assert outcomes(await everything(engine, work(13))) == {13: "finished"}
     assert engine.worker_pids != (pid,)
+
+
+async def test_a_worker_that_hangs_is_noticed_and_replaced(engine: LocalEngine) -> None:
+    (worker,) = engine._workers
+    events = engine.run([work(15, "base")])
+    waiting = engine.run([work(16)])
+    await first_step(events)
+    (pid,) = engine.worker_pids
+    patient = worker._profile
+    worker._profile = patient.model_copy(update={"hang_timeout_s": 2.0})
+    await asyncio.sleep(0.5)  # it still speaks, so nothing happens
+    assert engine.worker_pids == (pid,)
+    os.kill(pid, signal.SIGSTOP)  # alive, and as silent as in a deadlock
+    stopped_s = time.monotonic()
+    with pytest.raises(WorkerDied, match="the worker hung") as death:
+        await rest(events)
+    assert death.value.had_begun
+    assert 1 < time.monotonic() - stopped_s < 20
+    with pytest.raises(WorkerDied) as death:
+        await rest(waiting)
+    assert not death.value.had_begun
+    worker._profile = patient
+    assert outcomes(await everything(engine, work(15))) == {15: "finished"}
+    assert engine.worker_pids not in {(), (pid,)}
+
+
+async def test_a_worker_with_nothing_to_do_may_be_silent(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (worker,) = engine._workers
+    assert outcomes(await everything(engine, work(17))) == {17: "finished"}
+    await until(lambda: not worker._owed)
+    pids = engine.worker_pids
+    monkeypatch.setattr(
+        worker, "_profile", worker._profile.model_copy(update={"hang_timeout_s": 0.2})
+    )
+    worker._watch()
+    await asyncio.sleep(0.6)
+    assert engine.worker_pids == pids
 
 
 async def test_a_worker_killed_while_idle_is_replaced_before_anyone_asks(

@@ -2,15 +2,17 @@ import json
 
 import pytest
 
-from pipelines.contracts import Output, Picture, Work
+from pipelines.contracts import Drawn, Output, Picture, Work
 from pipelines.engine.wire import (
     HEAD,
     BatchBegan,
     BatchProgress,
+    BatchRewording,
     Configure,
     Garbled,
     JobFailed,
     JobFinished,
+    JobWorded,
     Message,
     Readiness,
     RunBatch,
@@ -22,10 +24,15 @@ from pipelines.engine.wire import (
     unpack,
 )
 from pipelines.profiles import Profile
+from pipelines.prompting.settings import PromptingSettings
 from pipelines.text_to_image import TextToImageRequest
 
 REQUEST = TextToImageRequest(
     prompt="кот 🐈\n", width_px=64, height_px=64, quality="flash", seed=2**32 - 1
+)
+
+PROMPTING = PromptingSettings.model_validate(
+    {"endpoint": {"url": "http://localhost:11434/v1", "model": "m", "key": "secret"}}
 )
 
 
@@ -40,11 +47,14 @@ def test_every_message_arrives_as_it_was_sent(profile: Profile) -> None:
     task = Task.of(Work(5, "text_to_image", REQUEST))
     messages: list[Message] = [
         Configure(profile=profile),
+        Configure(profile=profile, prompting=PROMPTING, workers=2),
         RunBatch(batch=1, tasks=[task]),
         Withdraw(batch=1, job_id=5),
         Stop(),
         Readiness(state="broken", reason="weights/a: expected a file"),
         BatchBegan(batch=1),
+        BatchRewording(batch=1, jobs=[5]),
+        JobWorded(batch=1, job_id=5, drawn=Drawn(words="рыжая лиса 🦊", code=None)),
         BatchProgress(batch=1, index=2, total=25, jobs=[4, 5], shown=[5]),
         JobFailed(batch=1, job_id=5, code="error-out-of-memory"),
     ]

@@ -37,7 +37,7 @@ class Link:
 def link(profile: Profile) -> Iterator[Link]:
     link = Link()
     link.send(pack(Configure(profile=profile)))
-    assert link.orders.configuration() == profile
+    assert link.orders.configuration() == Configure(profile=profile)
     yield link
     link.send(pack(Stop()))
     while link.orders.next_batch():

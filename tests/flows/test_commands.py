@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from aiogram.methods import SetMyCommands, SetMyDescription
 from aiogram.types import BotCommandScopeAllGroupChats
@@ -6,7 +8,7 @@ from bot.app import App
 from bot.greeting import introduce
 from bot.settings import SettingPress
 from storage.people import Settings
-from tests.building import chatter, until_seen
+from tests.building import chatter, configured, running, until_seen
 from tests.jobs.fakes import FakeEngine, until
 from tests.storage.stock import is_marked_blocked
 from tests.telegram import BLOCKED, Chatter, FakeClock, RecordingSession, refused
@@ -21,6 +23,23 @@ async def test_start_says_what_can_be_drawn_and_offers_examples(vera: Chatter) -
     assert "Kandinsky 3" in vera.last.text
     assert "it knows one little world: a circle, square" in vera.last.text
     assert "a red circle on a blue background" in vera.last.buttons
+
+
+@pytest.mark.parametrize("prompting", [None, {"endpoint": {"url": "http://b/v1", "model": "m"}}])
+async def test_other_languages_are_promised_where_somebody_translates(
+    tmp_path: Path,
+    session: RecordingSession,
+    engine: FakeEngine,
+    clock: FakeClock,
+    prompting: dict[str, object] | None,
+) -> None:
+    config = configured(tmp_path, "anything", prompting=prompting)
+    async with running(config, session, engine, clock) as app:
+        vera = chatter(app, session)
+        for command in ("/start", "/help"):
+            await vera.says(command)
+            assert ("in other languages" in vera.last.text) is (prompting is not None)
+            assert ("English only" in vera.last.text) is (prompting is None)
 
 
 @pytest.mark.parametrize("knows", ["anything"])

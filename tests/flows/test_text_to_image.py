@@ -58,6 +58,7 @@ async def test_imagine_takes_the_rest_of_its_line(vera: Chatter, app: App) -> No
         seed=7,
         n=2,
         quality="flash",
+        wording="beautified",
     )
 
 

@@ -10,6 +10,7 @@ from bot.jobs.job import Asker
 from bot.jobs.ports import Running, Waiting
 from pipelines.contracts import (
     AnyMode,
+    Drawn,
     EngineStopped,
     Event,
     Failed,
@@ -20,6 +21,8 @@ from pipelines.contracts import (
     Pipeline,
     Progressed,
     Request,
+    Rewording,
+    Worded,
     Work,
 )
 from storage.jobs import Job, Jobs
@@ -74,6 +77,8 @@ class FakeEngine:
             ends the whole batch, or None for no word at all.
         batches: the ids of the jobs of each batch, in the order they came.
         cancelled: the ids of every call of :meth:`cancel`.
+        words_gate: while cleared, its language model keeps silent.
+        reword: what its language model makes of a job's words; none where it is not asked.
     """
 
     slots: int = 1
@@ -81,11 +86,14 @@ class FakeEngine:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     batches: list[list[int]] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+    reword: Callable[[Work], Drawn | None] = lambda _work: None
+    words_gate: asyncio.Event = field(default_factory=asyncio.Event)
     is_up: bool = False
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self.words_gate.set()
 
     async def start(self) -> None:
         self.is_up = True
@@ -100,6 +108,10 @@ class FakeEngine:
     async def run(self, batch: Sequence[Work]) -> AsyncGenerator[Event, None]:
         self.batches.append([work.job_id for work in batch])
         for work in batch:
+            if drawn := self.reword(work):
+                yield Rewording(work.job_id)
+                await self.words_gate.wait()
+                yield Worded(work.job_id, drawn)
             yield Progressed(work.job_id, 1, 2, b"preview")
         await self._pass_the_gate(batch)
         for work in batch:

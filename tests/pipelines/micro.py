@@ -12,8 +12,12 @@ from torch import nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from pipelines.kandinsky3.conditioning import Projection
+from pipelines.memory import Working
 from pipelines.profiles import Profile, QualitySettings, Size
 from pipelines.weights import ComponentStore
+
+NO_ROOM: Final = Working(row_bytes_per_px=0, decoder_bytes_per_px=0, reserve_bytes=0)
+"""What is reserved for a full-size model's activations is many times these weights."""
 
 WIDTH: Final = 16
 WORDS: Final = ("a", "red", "blue", "green", "circle", "square", "cat", "on", "hill", "and")
@@ -66,6 +70,7 @@ def make_profile(weights_dir: Path, **changes: object) -> Profile:
         "sizes": {"1:1": Size(width_px=64, height_px=64), "2:3": Size(width_px=64, height_px=128)},
         "qualities": {
             "flash": None,
+            "fast": QualitySettings(steps=4, cache_interval=2),
             "base": QualitySettings(steps=4),
             "refined": QualitySettings(steps=4),
         },

@@ -1,11 +1,11 @@
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from pipelines.profiles import QUALITIES, BadProfile, Profile, load_profile
+from pipelines.profiles import QUALITIES, BadProfile, HubItem, Profile, load_profile
 from tests.pipelines.micro import make_profile
 
 
@@ -22,7 +22,7 @@ def config_path(tmp_path: Path) -> Path:
 
 def test_the_chosen_profile_is_read_and_its_weights_lie_beside_the_file(config_path: Path) -> None:
     profile = load_profile(config_path)
-    assert profile == make_profile(config_path.parent / "weights" / "tiny")
+    assert profile == make_profile(config_path.parent / "weights" / "tiny", name="tiny")
 
 
 def test_a_profile_can_be_asked_for_by_name(config_path: Path) -> None:
@@ -97,3 +97,41 @@ def test_the_program_comes_with_a_working_profile() -> None:
     profile = load_profile(Path(__file__).parents[2] / "config.yaml", "micro")
     assert set(profile.qualities) == set(QUALITIES)
     assert profile.weights_dir.name == "micro"
+
+
+def test_kandinsky_3_comes_with_all_that_is_needed_to_fetch_it() -> None:
+    profile = load_profile(Path(__file__).parents[2] / "config.yaml", "kandinsky3")
+    assert profile.hub is not None
+    assert set(profile.hub.files) == set(get_args(HubItem))
+    assert {file.licence for file in profile.hub.files.values()} == {"Apache-2.0"}
+    assert profile.hub.files["unet"].bytes == 12_154_652_436
+    assert profile.fetch_command == "python -m pipelines fetch kandinsky3"
+    assert (profile.default_quality, set(profile.qualities)) == ("flash", set(QUALITIES))
+    for size in profile.sizes.values():
+        assert 768**2 <= size.width_px * size.height_px <= 1024**2
+        assert max(size.width_px, size.height_px) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"repository": "kandinsky"}, "hub.repository: String should match pattern"),
+        ({"files": {}}, "hub.files: Dictionary should have at least 1 item"),
+        ({"files": {"vae": {"path": "a", "licence": "b", "bytes": 1}}}, "hub.files.vae"),
+        ({"files": {"movq": {"path": "a", "licence": "b"}}}, "give either bytes or about_bytes"),
+        (
+            {"files": {"movq": {"path": "a", "licence": "b", "bytes": 1, "about_bytes": 1}}},
+            "give either bytes or about_bytes",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_hub_section_that_cannot_be_is_explained(
+    config_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    movq = {"path": "movq.pt", "licence": "none", "about_bytes": 1}
+    config = yaml.safe_load(config_path.read_text())
+    config["profiles"]["tiny"]["hub"] = {"repository": "a/b", "files": {"movq": movq}} | changes
+    config_path.write_text(yaml.safe_dump(config))
+    with pytest.raises(BadProfile, match=re.escape(said)):
+        load_profile(config_path)

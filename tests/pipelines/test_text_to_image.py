@@ -17,16 +17,18 @@ from pipelines.contracts import (
     SEED_MAX,
     Cancelled,
     Output,
+    PartlyFailed,
     Picture,
     Step,
     UnsupportedRequest,
 )
 from pipelines.kandinsky3 import load, movq
 from pipelines.kandinsky3.model import CACHED_TEXTS, Kandinsky3, NotFinite
+from pipelines.kandinsky3.sampler import Rows
 from pipelines.profiles import QUALITIES, QualitySettings
 from pipelines.text_to_image import MODE, TextToImage, TextToImageRequest
 from pipelines.weights import ComponentStore
-from tests.pipelines.micro import make_store
+from tests.pipelines.micro import NO_ROOM, make_store
 
 LATENTS_TOLERANCE = 2e-5
 
@@ -60,9 +62,9 @@ def latents(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     seen: list[Tensor] = []
     decode = movq.decode
 
-    def recording(model: torch.nn.Module, latents: Tensor) -> Tensor:
+    def recording(model: torch.nn.Module, latents: Tensor, *, tile_px: int | None) -> Tensor:
         seen.append(latents.clone())
-        return decode(model, latents)
+        return decode(model, latents, tile_px=tile_px)
 
     monkeypatch.setattr(movq, "decode", recording)
     return seen
@@ -174,7 +176,9 @@ def test_nothing_is_computed_after_the_last_one_left(
     assert steps == list(range(1, last + 1))
 
 
-@pytest.mark.parametrize(("quality", "total"), [("flash", 4), ("base", 4), ("refined", 6)])
+@pytest.mark.parametrize(
+    ("quality", "total"), [("flash", 4), ("fast", 4), ("base", 4), ("refined", 6)]
+)
 def test_progress_counts_every_step_and_ends_with_the_last(
     text_to_image: TextToImage, quality: str, total: int
 ) -> None:
@@ -211,7 +215,7 @@ def test_more_pictures_than_the_device_draws_at_once_follow_each_other_and_are_t
     assert apart(torch.cat(latents[1:]), latents[0]) <= LATENTS_TOLERANCE
     assert [picture.seed for picture in in_turns] == [picture.seed for picture in together]
     assert all(looks_like(*pair) for pair in zip(in_turns, together, strict=True))
-    total = 2 * {"flash": 4, "base": 4, "refined": 6}[quality]
+    total = 2 * {"flash": 4, "fast": 4, "base": 4, "refined": 6}[quality]
     assert [(step.index, step.total) for step in steps] == [(i + 1, total) for i in range(total)]
 
 
@@ -248,15 +252,41 @@ def test_when_the_last_one_leaves_the_parts_to_come_are_not_begun(weights_dir: P
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_picture_of_no_numbers_is_a_failure_and_never_a_black_square(
+def test_a_picture_of_no_numbers_is_a_failure_of_its_own_and_never_a_black_square(
     store: ComponentStore, value: float
 ) -> None:
     kandinsky = Kandinsky3(store)
     rows = kandinsky.start([3, 4, 5], 64, 64)
+    whole = kandinsky.pictures(rows, [3, 4, 5])
     rows.latents[1, 2, 0, 0] = value
-    with pytest.raises(NotFinite, match=r"seeds \[4\] are not finite in torch.float32") as caught:
-        kandinsky.pictures(rows, [3, 4, 5])
-    assert caught.value.code == "error-generation-failed"
+    first, broken, last = kandinsky.pictures(rows, [3, 4, 5])
+    assert [first, last] == [whole[0], whole[2]]
+    assert isinstance(broken, NotFinite)
+    assert str(broken) == "seed 4 is not finite in torch.float32"
+    assert broken.code == "error-generation-failed"
+
+
+def test_one_request_of_no_numbers_fails_alone(
+    text_to_image: TextToImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = [ask(seed=3), ask(seed=40, n=2), ask(seed=5)]
+    expected = text_to_image(batch, keep_all)
+    draw = Kandinsky3.draw
+
+    def broken(self: Kandinsky3, *args: Any) -> Rows:
+        rows = draw(self, *args)
+        latents = rows.latents.clone()  # what inference made cannot be written to
+        latents[2] = math.nan  # the second picture of the second request
+        return replace(rows, latents=latents)
+
+    monkeypatch.setattr(Kandinsky3, "draw", broken)
+    with pytest.raises(PartlyFailed, match="seed 41") as caught:
+        text_to_image(batch, keep_all)
+    assert list(caught.value.errors) == [1]
+    assert {i: o.pictures for i, o in caught.value.outputs.items()} == {
+        0: expected[0].pictures,
+        2: expected[2].pictures,
+    }
 
 
 def test_every_request_sees_its_picture_form_from_the_first_step_on(
@@ -314,8 +344,8 @@ def test_a_known_text_does_not_wake_the_encoder(store: ComponentStore) -> None:
 def test_the_texts_remembered_longest_unused_are_forgotten(store: ComponentStore) -> None:
     kandinsky = Kandinsky3(store)
     for number in range(CACHED_TEXTS + 5):
-        kandinsky._context(f"cat {number}", "flash")
-        kandinsky._context("a cat", "flash")
+        kandinsky.context(f"cat {number}", "flash")
+        kandinsky.context("a cat", "flash")
     assert len(kandinsky._texts) == CACHED_TEXTS
     assert ("flash", "a cat") in kandinsky._texts
     assert ("flash", "cat 0") not in kandinsky._texts
@@ -331,7 +361,7 @@ def test_loading_the_mode_warms_up_the_default_quality(weights_dir: Path) -> Non
 def test_a_memory_budget_too_small_for_everything_changes_no_picture(weights_dir: Path) -> None:
     roomy = make_store(weights_dir)
     budget_bytes = roomy.size_bytes(load.MOVQ)  # the largest
-    tight = make_store(weights_dir, memory_bytes=budget_bytes)
+    tight = ComponentStore(roomy.profile, roomy.device, budget_bytes=budget_bytes, working=NO_ROOM)
     outputs = [
         TextToImage(Kandinsky3(store), store.profile)([ask(quality="refined")], keep_all)
         for store in (roomy, tight)

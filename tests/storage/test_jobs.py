@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from storage import quotas
@@ -193,3 +195,17 @@ async def test_a_forgotten_jobs_number_is_never_given_again(jobs: Jobs, clock: F
     clock.now += 1
     assert await jobs.forget_older_than(0) == 1
     assert (await put(jobs, "b")).id > job.id
+
+
+async def test_the_words_that_are_drawn_complete_a_running_jobs_request(jobs: Jobs) -> None:
+    request = '{"seed":4294967295,"prompt":"лиса 🦊 \\"в\\" кафе","drawn":null}'
+    job = await put(jobs, "a", request=request)
+    drawn = {"words": 'a fox 🦊 in a "café"', "code": None}
+    assert not await jobs.set_drawn(job.id, json.dumps(drawn))  # it waits; nobody drew anything
+    await jobs.claim(1)
+    assert await jobs.set_drawn(job.id, json.dumps(drawn))
+    kept = (await jobs.get(job.id)).request
+    assert json.loads(kept) == {**json.loads(request), "drawn": drawn}
+    await jobs.requeue(job.id, crashed=True)
+    [again] = await jobs.claim(1)
+    assert again.request == kept

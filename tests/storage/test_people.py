@@ -17,7 +17,7 @@ async def test_a_stranger_has_the_defaults(people: People) -> None:
 
 
 async def test_each_setting_can_be_changed_and_stays(people: People) -> None:
-    chosen = Settings("ru", "16:9", "flash", "anime", as_file=True)
+    chosen = Settings("ru", "16:9", "flash", "anime", as_file=True, beautify=False)
     for name, value in asdict(chosen).items():
         changed = await people.change(1, **{name: value})
         assert getattr(changed, name) == value

@@ -15,6 +15,7 @@ card-album-expired = 🕓 These pictures are not kept any more. Press “Again�
 card-album-unknown = 🤷 Telegram did not confirm the album. If you do not see your pictures above, press “Send again”.
 card-details = seed { $seed } · { $width_px }×{ $height_px } · { $quality } · { DURATION($seconds) }
 card-negative = without: { $negative }
+card-negative-unheeded = without: { $negative } (no effect in flash quality)
 card-style = style: { $style }
 
 button-cancel = ✖️ Cancel

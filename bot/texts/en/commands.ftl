@@ -16,8 +16,12 @@ start =
     { $world }
 
     Try one of these, or /help for everything I can do.
-world-anything = I draw nearly anything you can say, in English, in Russian and in other languages.
-world-shapes = The model here is a very small one, and honestly it knows one little world: a circle, square, triangle, star, ring, cross, heart or moon in one of twelve colours (red, green, blue, yellow, purple, orange, pink, cyan, white, black, grey, brown), small or large, in the centre or to a side, on a plain background, in English or Russian.
+world-anything =
+    { $translates ->
+        [yes] I draw nearly anything you can say, in English, in Russian and in other languages.
+       *[no] I draw nearly anything you can say, but the model here understands English only.
+    }
+world-shapes = The model here is a very small one, and honestly it knows one little world: a circle, square, triangle, star, ring, cross, heart or moon, or two of them side by side or one above the other, in twelve colours (red, green, blue, yellow, purple, orange, pink, cyan, white, black, grey, brown), small or large, in the centre or to a side; or a cartoon face, smiling, sad or surprised; on a plain background or on one that fades from one colour to another. It reads English and Russian.
 help-more =
     /queue: your pictures on their way
     /settings: your defaults

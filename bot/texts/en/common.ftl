@@ -4,6 +4,7 @@ duration-minutes = { $count } min
 duration-hours = { $count } h
 
 quality-flash = flash
+quality-fast = fast
 quality-base = base
 quality-refined = refined
 

@@ -4,7 +4,7 @@ text-to-image-help =
     --ar { $ratios }: the aspect ratio
     --quality { $qualities }: how much care is taken
     --n 1…{ $pictures_max }: how many pictures
-    --no text, watermark: what to leave out
+    --no text, watermark: what to leave out (no effect with flash)
     --seed 7: the same seed and the same words draw the same picture
 text-to-image-help-style = --style { $styles }
 text-to-image-ask = What shall I draw? Send me one sentence, up to { $limit } characters.
@@ -30,5 +30,5 @@ example-anything-1 = A lighthouse on a cliff at dusk, oil painting
 example-anything-2 = A fox reading a newspaper in a café
 example-anything-3 = A glass city under a purple sky --ar 16:9
 example-shapes-1 = a red circle on a blue background
-example-shapes-2 = a small yellow star at the top of a purple background
-example-shapes-3 = a large green heart on a white background --ar 3:2
+example-shapes-2 = a yellow star on the left and a white moon on the right, purple background --ar 3:2
+example-shapes-3 = a smiling face with brown hair and blue eyes on a pink background

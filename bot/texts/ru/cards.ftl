@@ -16,6 +16,7 @@ card-album-expired = 🕓 Эти картинки уже не хранятся. 
 card-album-unknown = 🤷 Telegram не подтвердил отправку альбома. Если картинок выше нет, нажмите «Прислать снова».
 card-details = зерно { $seed } · { $width_px }×{ $height_px } · { $quality } · { DURATION($seconds) }
 card-negative = без: { $negative }
+card-negative-unheeded = без: { $negative } (в быстром качестве не действует)
 card-style = стиль: { $style }
 
 button-cancel = ✖️ Отменить

@@ -4,6 +4,7 @@ duration-minutes = { $count } мин
 duration-hours = { $count } ч
 
 quality-flash = быстрое
+quality-fast = ускоренное
 quality-base = обычное
 quality-refined = высокое
 
