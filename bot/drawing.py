@@ -14,8 +14,9 @@ from bot.prompts import shortened
 from bot.texts import Texts
 from pipelines.contracts import SEED_MAX, Drawn, Wording
 from pipelines.profiles import AspectRatio, Profile, Quality
+from pipelines.requests import PICTURES_MAX
 from pipelines.styles import NO_STYLE
-from pipelines.text_to_image import PICTURES_MAX, TextToImageRequest
+from pipelines.text_to_image import TextToImageRequest
 from storage.jobs import Job
 from storage.people import Settings
 

@@ -12,8 +12,8 @@ from bot.jobs.job import Rejected
 from bot.prompts import clean
 from pipelines.contracts import SEED_MAX
 from pipelines.profiles import AspectRatio, Profile, Quality
+from pipelines.requests import PICTURES_MAX, TEXT_MAX_CHARS
 from pipelines.styles import NO_STYLE, STYLES
-from pipelines.text_to_image import PICTURES_MAX, TEXT_MAX_CHARS
 
 OPTIONS: Final = ("ar", "no", "seed", "n", "quality", "style")
 

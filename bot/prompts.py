@@ -4,7 +4,7 @@ import unicodedata
 from typing import Final
 
 from bot.jobs.job import Rejected
-from pipelines.text_to_image import TEXT_MAX_CHARS
+from pipelines.requests import TEXT_MAX_CHARS
 
 _TURNS_TEXT_AROUND: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Overrides of the writing direction: they garble what stands beside them in a caption.

@@ -15,14 +15,16 @@ The tree of expected failures::
     WorkerDied                                             the process with the device is gone
 """
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from pipelines.profiles import Profile
     from pipelines.weights import ComponentStore
 
 SEED_MAX: Final = 2**32 - 1
@@ -105,6 +107,39 @@ class Request(BaseModel, ABC):
     def again(self, seed: int) -> Self:
         """Ask for the same once more, from another seed."""
         return self.model_copy(update={"seed": seed})
+
+
+class ImageBlob(BaseModel):
+    """A picture that somebody handed in, made fit to be drawn from (see ``uploads``).
+
+    Where requests are stored it is its key alone; its bytes ride along only on the way to the
+    engine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(pattern="^[0-9a-f]{64}$", description="of the bytes: their SHA-256")
+    data: bytes = Field(default=b"", exclude=True, repr=False)
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Hold the bytes themselves."""
+        return cls(key=hashlib.sha256(data).hexdigest(), data=data)
+
+
+class ImageRequest(Request, ABC):
+    """A request that starts from pictures; the engine gets their bytes with it."""
+
+    images: tuple[ImageBlob, ...] = Field(min_length=1, description="the pictures, in order")
+
+    def with_data(self, data: Mapping[str, bytes]) -> Self:
+        """Put in the bytes of each picture, by its key.
+
+        Raises:
+            KeyError: those of a picture are not there.
+        """
+        images = tuple(image.model_copy(update={"data": data[image.key]}) for image in self.images)
+        return self.model_copy(update={"images": images})
 
 
 Wording = Literal["as-typed", "translated", "beautified"]
@@ -236,12 +271,14 @@ class Mode(Generic[RequestT]):
         request_type: what the mode takes.
         cost: quota units one picture costs.
         load: builds the pipeline from the component store. The only place that imports torch.
+        is_served: whether a profile can serve it at all; where it cannot, nobody is offered it.
     """
 
     name: str
     request_type: type[RequestT]
     cost: int
     load: Callable[["ComponentStore"], Pipeline[RequestT]]
+    is_served: Callable[["Profile"], bool] = lambda _profile: True
 
 
 AnyMode = Mode[Any]

@@ -50,6 +50,35 @@ class QualitySettings(BaseModel):
     )
 
 
+class ImagePromptSettings(QualitySettings):
+    """How pictures given as prompts are sampled: with the base model and its image adapter."""
+
+
+class ShapeSettings(QualitySettings):
+    """How a picture's shapes are kept: with the base model and a ControlNet on edges.
+
+    Nobody has stated which edges the published networks were trained on, so their range and
+    polarity are settings; the defaults are what ControlNets are commonly given.
+    """
+
+    edges: Literal["hed", "gradient"] = Field(
+        default="hed", description="found by a network, or by a filter that needs no weights"
+    )
+    hint_range: Literal["0..1", "-1..1"] = Field(
+        default="0..1", description="the numbers of no edge and of the strongest"
+    )
+    polarity: Literal["white_edges", "black_edges"] = "white_edges"
+    start: float = Field(default=0.0, ge=0, lt=1, description="share of the steps without, first")
+    end: float = Field(default=1.0, gt=0, le=1, description="share of the steps after which none")
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Self:
+        if self.start >= self.end:
+            msg = "start must come before end"
+            raise ValueError(msg)
+        return self
+
+
 HubItem = Literal[
     "text_encoder",
     "movq",
@@ -134,6 +163,12 @@ class Profile(BaseModel):
     """What can be asked; of ``flash``, and of it alone, there are no settings."""
 
     default_quality: Quality
+    image_prompts: ImagePromptSettings | None = Field(
+        default=None, description="without it no pictures are taken as prompts"
+    )
+    shapes: ShapeSettings | None = Field(
+        default=None, description="without it there is no style transfer"
+    )
     batch_pictures: PositiveInt = Field(description="most pictures in one batch")
     photo_scale: PositiveInt = Field(default=1, description="enlargement of the chat's JPEG")
     device: str = "auto"

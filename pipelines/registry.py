@@ -12,7 +12,7 @@ from pipelines.contracts import AnyMode, Mode
 _NOT_MODES: Final = frozenset(
     {
         *("__main__", "contracts", "devices", "headers", "memory", "pictures", "profiles"),
-        *("quantise", "registry", "residence", "styles", "weights"),
+        *("quantise", "registry", "requests", "residence", "styles", "uploads", "weights"),
     }
 )
 

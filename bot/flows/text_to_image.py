@@ -22,7 +22,7 @@ from bot.prompts import checked_prompt, utf16_length
 from bot.replies import answer, put_away
 from bot.texts import Texts
 from pipelines.profiles import Profile
-from pipelines.text_to_image import TEXT_MAX_CHARS
+from pipelines.requests import TEXT_MAX_CHARS
 from storage.jobs import Jobs
 from storage.people import Settings
 

@@ -109,19 +109,21 @@ class Kandinsky3:
             settings: steps, guidance and the like.
             watch: see :mod:`sampler`.
         """
-        return self._ancestral(rows, texts, negatives, settings, watch, timesteps(settings.steps))
+        prompts = self.contexts(rows, texts, "base")
+        steer_away = self.negatives(prompts, [negatives[index] for index in rows.indices])
+        return self.sample(rows, prompts, steer_away, settings, watch)
 
     @torch.inference_mode()
     def flash(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
         """Denoise with the distilled model; arguments as in :meth:`draw`."""
-        prompts = self._prompts(rows, texts, "flash")
-        return sampler.flash(self._unet("flash"), rows, prompts, watch=watch)
+        prompts = self.contexts(rows, texts, "flash")
+        return sampler.flash(self.unet("flash"), rows, prompts, watch=watch)
 
     @torch.inference_mode()
     def refine(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
         """Sharpen what :meth:`draw` made; arguments as there."""
-        prompts = self._prompts(rows, texts, "flash")
-        return sampler.refine(self._unet("flash"), rows, prompts, watch=watch)
+        prompts = self.contexts(rows, texts, "flash")
+        return sampler.refine(self.unet("flash"), rows, prompts, watch=watch)
 
     @torch.inference_mode()
     def redraw(
@@ -145,11 +147,80 @@ class Kandinsky3:
         """
         if settings is None:
             at = tail(FLASH_TIMESTEPS, strength)
-            prompts = self._prompts(rows, texts, "flash")
-            return sampler.flash(self._unet("flash"), rows, prompts, watch=watch, at=at)
+            prompts = self.contexts(rows, texts, "flash")
+            return sampler.flash(self.unet("flash"), rows, prompts, watch=watch, at=at)
         at = tail(timesteps(settings.steps), strength)
-        rows = sampler.noised(rows, at[0])
-        return self._ancestral(rows, texts, negatives, settings, watch, at)
+        prompts = self.contexts(rows, texts, "base")
+        steer_away = self.negatives(prompts, [negatives[index] for index in rows.indices])
+        return self.sample(
+            sampler.noised(rows, at[0]), prompts, steer_away, settings, watch, at=at
+        )
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        rows: Rows,
+        prompts: Conditioning,
+        negatives: Conditioning,
+        settings: QualitySettings,
+        watch: Watch,
+        *,
+        at: Sequence[int] | None = None,
+        unet: UNet | None = None,
+    ) -> Rows:
+        """Run the base model's sampler over contexts that are there already.
+
+        Args:
+            rows: as noisy as the first timestep is.
+            prompts: each row's context, by position.
+            negatives: what each row steers away from, likewise.
+            settings: steps, guidance and the like.
+            watch: see :mod:`sampler`.
+            at: the timesteps; those of ``settings`` if none are given.
+            unet: asked in place of the base UNet, for example one that sees pictures as well.
+        """
+        unet = unet or self.unet("base")
+        interval = settings.cache_interval
+        return sampler.ancestral(
+            DeepCache(unet, interval) if interval > 1 else unet,
+            rows,
+            prompts,
+            negatives,
+            at=timesteps(settings.steps) if at is None else at,
+            guidance=settings.guidance,
+            threshold=settings.threshold,
+            watch=watch,
+        )
+
+    def unet(self, variant: Variant) -> UNet:
+        """Ask the store for a variant's UNet."""
+        return cast("UNet", self._store.get(load.UNETS[variant]))
+
+    def contexts(self, rows: Rows, texts: Sequence[str], variant: Variant) -> Conditioning:
+        """Join the contexts of the rows that are left; ``texts`` are those of the start."""
+        return reduce(stack, (self.context(texts[index], variant) for index in rows.indices))
+
+    def negatives(self, prompts: Conditioning, texts: Sequence[str]) -> Conditioning:
+        """Join what each row steers away from: its negative text, or the null embedding.
+
+        A negative text keeps its own length and mask. The reference cuts it to the length of the
+        prompt and gives it the prompt's mask, so that a long one loses its end and a short one is
+        read together with padding.
+
+        Args:
+            prompts: the contexts of the rows.
+            texts: of each of them, by position; an empty one is the null embedding.
+
+        Source: ai-forever/Kandinsky-3, `condition_processors.py:21-31`.
+        """
+        nothing = self._store.get(load.PROJECTIONS["base"]).unconditional_for(prompts)
+        return reduce(
+            stack,
+            (
+                self.context(text, "base") if text else nothing.keep([position])
+                for position, text in enumerate(texts)
+            ),
+        )
 
     def pictures(self, rows: Rows, seeds: Sequence[int]) -> list[Picture | NotFinite]:
         """Decode and encode finished rows, in their order; ``seeds`` are those of the start.
@@ -168,54 +239,6 @@ class Kandinsky3:
             else NotFinite(f"seed {seeds[index]} is not finite in {self._store.dtype}")
             for image, index, is_fine in zip(images, rows.indices, is_finite, strict=True)
         ]
-
-    def _ancestral(
-        self,
-        rows: Rows,
-        texts: Sequence[str],
-        negatives: Sequence[str],
-        settings: QualitySettings,
-        watch: Watch,
-        at: Sequence[int],
-    ) -> Rows:
-        prompts = self._prompts(rows, texts, "base")
-        steer_away = self._negatives(prompts, [negatives[index] for index in rows.indices])
-        unet, interval = self._unet("base"), settings.cache_interval
-        return sampler.ancestral(
-            DeepCache(unet, interval) if interval > 1 else unet,
-            rows,
-            prompts,
-            steer_away,
-            at=at,
-            guidance=settings.guidance,
-            threshold=settings.threshold,
-            watch=watch,
-        )
-
-    def _unet(self, variant: Variant) -> UNet:
-        return cast("UNet", self._store.get(load.UNETS[variant]))
-
-    def _prompts(self, rows: Rows, texts: Sequence[str], variant: Variant) -> Conditioning:
-        """Join the contexts of the rows that are left."""
-        return reduce(stack, (self.context(texts[index], variant) for index in rows.indices))
-
-    def _negatives(self, prompts: Conditioning, texts: Sequence[str]) -> Conditioning:
-        """Join what each row steers away from: its negative text, or the null embedding.
-
-        A negative text keeps its own length and mask. The reference cuts it to the length of the
-        prompt and gives it the prompt's mask, so that a long one loses its end and a short one is
-        read together with padding.
-
-        Source: ai-forever/Kandinsky-3, `condition_processors.py:21-31`.
-        """
-        nothing = self._store.get(load.PROJECTIONS["base"]).unconditional_for(prompts)
-        return reduce(
-            stack,
-            (
-                self.context(text, "base") if text else nothing.keep([position])
-                for position, text in enumerate(texts)
-            ),
-        )
 
     def _encode(self, text: str, variant: Variant) -> Conditioning:
         ids, mask = tokenize(self._store.get(load.TOKENIZER), [text])

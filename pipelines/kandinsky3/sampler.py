@@ -7,7 +7,7 @@ picture depends neither on who shares its batch nor on who leaves it, and not on
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import torch
 from diffusers import DDPMScheduler
@@ -16,7 +16,6 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from pipelines.kandinsky3.conditioning import Conditioning, stack
-from pipelines.kandinsky3.deepcache import DeepCache
 from pipelines.kandinsky3.timesteps import (
     FLASH_TIMESTEPS,
     REFINER_TIMESTEPS,
@@ -40,6 +39,15 @@ class UNet(Protocol):
         return_dict: bool,
     ) -> tuple[Tensor]:
         """Predict the noise in ``sample``, (B, 4, h, w)."""
+        ...
+
+
+@runtime_checkable
+class FollowsRows(Protocol):
+    """A UNet that knows something of each row it is asked about, and must forget with it."""
+
+    def keep(self, positions: Sequence[int]) -> None:
+        """Forget all rows but those at these positions; with guidance the negatives are rows."""
         ...
 
 
@@ -187,7 +195,7 @@ def ancestral(
     """Denoise with the base model, from noise to latents.
 
     Args:
-        unet: the base UNet, or one that reuses its deep levels; that is used up.
+        unet: the base UNet, or one of :class:`FollowsRows` around it; that is used up.
         rows: as noisy as the first timestep is: fresh rows for 999, else those of :func:`noised`.
         prompts: each row's context, by position.
         negatives: what each row steers away from, likewise.
@@ -206,7 +214,7 @@ def ancestral(
         if (count := len(rows.indices)) > len(kept):
             both = [*kept, *(count + position for position in kept)] if guidance else kept
             rows, contexts = rows.keep(kept), contexts.keep(both)
-            if isinstance(unet, DeepCache):
+            if isinstance(unet, FollowsRows):
                 unet.keep(both)
     return rows
 
