@@ -20,10 +20,10 @@ help: ## This list
 run: $(RUNTIME) ## Open a local chat with the bot; with BOT_TOKEN set, serve Telegram
 	@exec $(BIN)/python launch.py
 
-test: $(DEV) browser ## All tests
-	$(PYTEST)
+test: $(DEV) browser ## The tests, but for those that take minutes each
+	$(PYTEST) -m "not long"
 
-check: lint types imports cover ## Format, lint, types, import rules, tests with coverage
+check: lint types imports cover ## Format, lint, types, import rules, all tests with coverage
 
 lint: $(DEV) ## ruff: format and rules
 	$(BIN)/ruff format --check .
