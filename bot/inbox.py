@@ -4,13 +4,18 @@ aiogram's own polling confirms a batch while its handlers still run, so a kill w
 an update is confirmed only once the database has it, handled after that, and marked as done last;
 what a crash left in between is handled at the next start. Handlers are written for that: jobs know
 their origin, edits may be repeated.
+
+Telegram sends an album as so many messages that have nothing but a name in common. Here they
+become one again: they are gathered, handled as one, and done as one. Of more pictures than an
+album can have, people's apps make several; these become one as well, lest the last two of twelve
+that are refused be taken for something of their own.
 """
 
 import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -37,13 +42,23 @@ logger = logging.getLogger(__name__)
 ALLOWED_UPDATES: Final = ("message", "callback_query", "my_chat_member")
 ATTEMPTS_MAX: Final = 3
 AT_ONCE_MAX: Final = 64
-"""Most updates handled at the same time, all people together."""
+"""Most messages handled at the same time, all people together; and most presses."""
+ALBUM_MAX: Final = 10
+"""What Telegram puts into one album."""
+ALBUM_QUIET_S: Final = 0.8
+"""An album of which nothing new has come for that long is complete."""
+NEXT_ALBUM_S: Final = 3.0
+"""So long a full album is waited with for the next, which may be on its way up."""
+GATHERED_MAX: Final = 100
+"""Most messages that become one: what people's apps let them choose at once."""
 
 POLL_TIMEOUT_S: Final = 25
 _ANSWER_MARGIN_S: Final = 10
 _RETRY_S: Final = (1.0, 2.0, 5.0, 10.0)
 
 Raw = dict[str, Any]
+Received = tuple[int, Raw]
+"""An update and its number."""
 Lane = tuple[int, int, bool]
 """A chat, a person in it, and whether the person pressed a button."""
 Answer = TypeVar("Answer")
@@ -76,17 +91,22 @@ class Reception:
     """Keeps updates and has them handled.
 
     One after another for a person in a chat, so that the order of what somebody says is kept; up
-    to :data:`AT_ONCE_MAX` side by side otherwise. Presses are a line of their own: "Cancel" does
-    not wait behind what it is meant to cut short.
+    to :data:`AT_ONCE_MAX` side by side otherwise. Presses are a line of their own, and have places
+    of their own: "Cancel" waits neither behind what it is meant to cut short, nor for the pictures
+    that all others are sending.
+
+    With a message, handlers are given ``album``: the messages it belongs to, in their order, or it
+    alone. Of an album's messages the one that is handled is that with the caption, else the first.
     """
 
-    def __init__(self, inbox: Inbox, dispatcher: Dispatcher, bot: Bot) -> None:
+    def __init__(self, inbox: Inbox, dispatcher: Dispatcher, bot: Bot, clock: Clock) -> None:
         self._inbox = inbox
         self._dispatcher = dispatcher
         self._bot = bot
+        self._clock = clock
         self._tasks = Tasks()
-        self._lanes: dict[Lane, deque[tuple[int, Raw]]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE_MAX)
+        self._lanes: dict[Lane, deque[Received]] = {}
+        self._places = {is_press: asyncio.Semaphore(AT_ONCE_MAX) for is_press in (False, True)}
 
     async def replay(self) -> int:
         """Take up what a stop left unhandled; return how many."""
@@ -124,45 +144,79 @@ class Reception:
             self._tasks.start(self._work_through(lane), name=f"updates of {lane}")
 
     async def _work_through(self, lane: Lane) -> None:
-        waiting = self._lanes[lane]
+        waiting, (_, _, is_press) = self._lanes[lane], lane
         try:
             while waiting:
-                update_id, update = waiting.popleft()
-                async with self._places:
-                    await self._handle(update_id, update)
+                received = [waiting.popleft()]
+                if album := album_of(received[0][1]):
+                    received += await self._rest_of(album, waiting)
+                async with self._places[is_press]:
+                    await self._handle(received)
         finally:
             del self._lanes[lane]
 
-    async def _handle(self, update_id: int, update: Raw) -> None:
-        what = f"update {update_id}"
-        done = partial(self._inbox.done, update_id)
-        attempt = await insist(partial(self._inbox.attempt, update_id), what)
+    async def _rest_of(self, album: str, waiting: deque[Received]) -> list[Received]:
+        """Wait for the other messages of an album, and take them out of the line."""
+        rest: list[Received] = []
+        is_quiet = False
+        while (room := GATHERED_MAX - 1 - len(rest)) > 0:
+            is_full = (len(rest) + 1) % ALBUM_MAX == 0
+            if is_full:
+                album = _wordless_album(waiting) or album
+            if found := _taken_out(waiting, album, room):
+                rest += found
+                is_quiet = False
+            elif is_quiet:
+                break
+            else:
+                await self._clock.sleep(NEXT_ALBUM_S if is_full else ALBUM_QUIET_S)
+                is_quiet = True
+        return rest
+
+    async def _handle(self, received: Sequence[Received]) -> None:
+        """Handle one update, or the several of an album as if they were one."""
+        update_ids = [update_id for update_id, _ in received]
+        what = f"update {', '.join(map(str, update_ids))}"
+        done = partial(self._inbox.done, *update_ids)
+        attempt = await insist(partial(self._inbox.attempt, *update_ids), what)
         if attempt > ATTEMPTS_MAX:
             logger.error("%s was given up: it never came to an end", what)
             # Done before it is told: whatever this does to us, it does it once.
             await insist(done, what)
-            await self._feed(update_id, update, is_given_up=True)
+            await self._feed(received, is_given_up=True)
             return
         try:
-            await self._feed(update_id, update, is_replayed=attempt > 1)
+            await self._feed(received, is_replayed=attempt > 1)
         except asyncio.CancelledError:
             # We stop in good order; the attempts that count are those nobody came back from.
-            await self._inbox.interrupted(update_id)
+            await self._inbox.interrupted(*update_ids)
             raise
         await insist(done, what)
 
-    async def _feed(self, update_id: int, update: Raw, **context: bool) -> None:
+    async def _feed(self, received: Sequence[Received], **context: Any) -> None:  # noqa: ANN401
+        updates = [update for one in received if (update := self._read(*one)) is not None]
+        if not updates:
+            return
+        # Updates may come in any order; people see the messages in that of their numbers.
+        updates.sort(key=lambda update: update.message.message_id if update.message else 0)
+        album = tuple(update.message for update in updates if update.message)
+        if album:
+            context["album"] = album
+        speaking = (update for update in updates if update.message and update.message.caption)
+        update = next(speaking, updates[0])
         try:
-            typed = Update.model_validate(update, context={"bot": self._bot})
+            await self._dispatcher.feed_update(self._bot, update, **context)
+        except Exception:
+            logger.exception("update %s failed", update.update_id)
+
+    def _read(self, update_id: int, update: Raw) -> Update | None:
+        try:
+            return Update.model_validate(update, context={"bot": self._bot})
         except ValidationError as fault:
             # What people write is not for the log.
             found = fault.errors(include_input=False, include_url=False, include_context=False)
             logger.error("update %s cannot be read: %s", update_id, found)
-            return
-        try:
-            await self._dispatcher.feed_update(self._bot, typed, **context)
-        except Exception:
-            logger.exception("update %s failed", update_id)
+            return None
 
 
 def lane_of(update: Raw) -> Lane:
@@ -170,6 +224,27 @@ def lane_of(update: Raw) -> Lane:
     event: Raw = next((part for part in update.values() if isinstance(part, dict)), {})
     chat = _part(event, "chat") or _part(_part(event, "message"), "chat")
     return _number(chat), _number(_part(event, "from")), "callback_query" in update
+
+
+def album_of(update: Raw) -> str | None:
+    """Name the album a message belongs to, if it belongs to one."""
+    name = _part(update, "message").get("media_group_id")
+    return name if isinstance(name, str) and name else None
+
+
+def _wordless_album(waiting: deque[Received]) -> str | None:
+    """Name the album that is next in line, if nothing is said with it."""
+    album = album_of(waiting[0][1]) if waiting else None
+    members = (update for _, update in waiting if album_of(update) == album)
+    return None if any(_part(member, "message").get("caption") for member in members) else album
+
+
+def _taken_out(waiting: deque[Received], album: str, at_most: int) -> list[Received]:
+    """Take the next messages of an album out of the line; the others keep their order."""
+    members = [one for one in waiting if album_of(one[1]) == album][:at_most]
+    for member in members:
+        waiting.remove(member)
+    return members
 
 
 def _part(whole: Raw, name: str) -> Raw:

@@ -1,9 +1,11 @@
 """A mode without Telegram: ``python -m pipelines MODE --prompt ... -o out.png``.
 
-And before that, where a profile's weights are published: ``python -m pipelines fetch PROFILE``.
+And before that, where a profile's weights are published: ``python -m pipelines fetch PROFILE``,
+and ``PROFILE-ADDON`` for what is added to them.
 
 The arguments are the fields of the mode's request, so a new mode is here without an edit. What the
 profile can say for a person it says: sizes by ``--ar``, the quality, and a seed is drawn by lot.
+Pictures to start from are files: ``--images cat.jpg dog.png``.
 """
 
 import argparse
@@ -18,14 +20,24 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from tqdm import tqdm
 
-from pipelines.contracts import SEED_MAX, AnyMode, GenerationError, Output, Picture, Request, Step
-from pipelines.profiles import BadProfile, Profile, load_profile
+from pipelines.contracts import (
+    SEED_MAX,
+    AnyMode,
+    GenerationError,
+    ImageBlob,
+    Output,
+    Picture,
+    Request,
+    Step,
+)
+from pipelines.profiles import BadProfile, Profile, load_profile, load_published
 from pipelines.registry import discover_modes
 
 _FETCH: Final = "fetch"
 _SIZE_FIELDS: Final = frozenset({"width_px", "height_px"})
 _PROMPTING_FIELDS: Final = frozenset({"wording", "drawn"})
 """Of the engine's prompt step; here everything is drawn as typed."""
+_IMAGES_FIELD: Final = "images"
 _PROFILE_FIELDS: Final = _SIZE_FIELDS | {"quality", "seed"}
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 
@@ -39,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser(modes)
     options = parser.parse_args(arguments)
     try:
-        profile = load_profile(options.config, options.profile)
+        load = load_published if options.mode == _FETCH else load_profile
+        profile = load(options.config, options.profile)
     except BadProfile as error:
         parser.error(str(error))
     if options.mode == _FETCH:
         _fetch(parser, profile, options)
         return
     mode = modes[options.mode]
+    if not mode.is_served(profile):
+        parser.error(f"{mode.name}: the weights of {profile.weights_dir} cannot do this")
     request = _request(parser, mode, profile, options)
     paths = _paths(parser, options.output, request.pictures)
     output = _draw(parser, mode, profile, request)
@@ -81,7 +96,12 @@ def _parser(modes: Mapping[str, AnyMode]) -> argparse.ArgumentParser:
 
 
 def _add_fetch(command: argparse.ArgumentParser) -> None:
-    command.add_argument("profile", nargs="?", help="config.yaml's choice if not given")
+    command.add_argument(
+        "profile",
+        nargs="?",
+        metavar="PROFILE[-ADDON]",
+        help="config.yaml's choice if not given; or one of the profile's addons",
+    )
     command.add_argument("--config", type=Path, default=Path("config.yaml"))
     command.add_argument(
         "--only",
@@ -102,6 +122,8 @@ def _add_field(command: argparse.ArgumentParser, name: str, field: FieldInfo) ->
     command.add_argument(
         f"--{name.replace('_', '-')}",
         dest=name,
+        nargs="+" if get_origin(field.annotation) is tuple else None,
+        metavar="FILE" if name == _IMAGES_FIELD else None,
         choices=get_args(field.annotation) if is_choice else None,
         required=field.is_required() and name not in _PROFILE_FIELDS,
         default=argparse.SUPPRESS,
@@ -125,6 +147,8 @@ def _request(
         if size is None:
             parser.error(f"--ar: {options.ar} is none of {', '.join(profile.sizes)}")
         given.update(size.model_dump())
+    if _IMAGES_FIELD in given:
+        given[_IMAGES_FIELD] = tuple(_image(parser, Path(name)) for name in given[_IMAGES_FIELD])
     try:
         request: Request = mode.request_type.model_validate(given)
     except ValidationError as error:
@@ -132,6 +156,17 @@ def _request(
         option = str(first["loc"][0]).replace("_", "-")
         parser.error(f"--{option}: {first['msg'].removeprefix('Value error, ')}")
     return request
+
+
+def _image(parser: argparse.ArgumentParser, path: Path) -> ImageBlob:
+    from pipelines.uploads import Unfit, normalise  # noqa: PLC0415 - Pillow, for those who need it
+
+    try:
+        return ImageBlob.of(normalise(path.read_bytes()).png)
+    except OSError as error:
+        parser.error(f"--images: {path}: {error.strerror}")
+    except Unfit as error:
+        parser.error(f"--images: {path}: {error}")
 
 
 def _paths(parser: argparse.ArgumentParser, output: Path, count: int) -> list[Path]:
@@ -169,7 +204,7 @@ def _draw(
 def _fetch(parser: argparse.ArgumentParser, profile: Profile, options: argparse.Namespace) -> None:
     from pipelines.checkpoints.errors import FetchError  # noqa: PLC0415
     from pipelines.checkpoints.fetch import chosen, fetch  # noqa: PLC0415
-    from pipelines.kandinsky3.convert import PARTS  # noqa: PLC0415
+    from pipelines.kandinsky3.published import PARTS  # noqa: PLC0415
 
     try:
         parts = chosen(profile, PARTS, options.only)

@@ -10,6 +10,7 @@ The tree of expected failures::
       Cancelled                  error-cancelled           nobody wants the picture any more
       OutOfDeviceMemory          error-out-of-memory       the request does not fit on the device
       UnsupportedRequest         error-unsupported         the loaded profile cannot do this
+      PictureGone                error-picture-gone        what it starts from is not kept (whole)
       PartlyFailed                                         some requests of a batch, by themselves
     EngineStopped                                          the engine is going down; run it again
     WorkerDied                                             the process with the device is gone
@@ -53,6 +54,12 @@ class UnsupportedRequest(GenerationError):
     """The profile's weights cannot serve this request."""
 
     code = "error-unsupported"
+
+
+class PictureGone(GenerationError):
+    """A picture that the request starts from is not kept any more, or not as it was."""
+
+    code = "error-picture-gone"
 
 
 class PartlyFailed(GenerationError):
@@ -152,14 +159,15 @@ class Drawn(BaseModel):
     """What the engine's prompt step made of a request's words.
 
     Attributes:
-        words: what is drawn: a language model's words, or the typed ones where it gave none.
+        words: what is drawn: a language model's words, or the typed ones where it gave none; empty
+            where none were typed.
         negative_words: what is kept out of the picture, where the typed words were translated.
         code: where typed words had to do, the key of the sentence that says why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    words: str = Field(min_length=1, max_length=DRAWN_MAX_CHARS)
+    words: str = Field(max_length=DRAWN_MAX_CHARS)
     negative_words: str | None = Field(default=None, min_length=1, max_length=DRAWN_MAX_CHARS)
     code: str | None = None
 

@@ -17,7 +17,11 @@ SETTLING_S: Final = 60
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _COLLECTABLE: Final = """
     SELECT key, size_bytes, stored_at FROM blobs
-    WHERE stored_at < ? AND key NOT IN (
+    WHERE stored_at < ?1 AND key NOT IN (
+        SELECT json_extract(image.value, '$.key')
+            FROM jobs, json_each(jobs.request, '$.images') AS image
+            WHERE jobs.state IN ('queued', 'running') AND image.type = 'object'
+        UNION ALL
         SELECT json_extract(picture.value, '$.png_key')
             FROM jobs, json_each(jobs.result, '$.pictures') AS picture
             WHERE jobs.told = 0 AND jobs.state IN ('done', 'failed', 'cancelled')
@@ -25,6 +29,11 @@ _COLLECTABLE: Final = """
         SELECT json_extract(picture.value, '$.jpeg_key')
             FROM jobs, json_each(jobs.result, '$.pictures') AS picture
             WHERE jobs.told = 0 AND jobs.state IN ('done', 'failed', 'cancelled')
+    ) AND (
+        stored_at < ?2 OR key NOT IN (
+            SELECT leaf.atom FROM conversations, json_tree(conversations.data) AS leaf
+            WHERE leaf.type = 'text' AND length(leaf.atom) = 64
+        )
     )
     ORDER BY stored_at
 """
@@ -91,10 +100,26 @@ class Blobs:
         except FileNotFoundError as fault:
             raise BlobGone(key) from fault
 
+    async def renew(self, key: str) -> None:
+        """Keep a blob for another lifetime from now.
+
+        Raises:
+            BlobGone: it is not kept any more.
+        """
+        async with self._changing:
+            if _KEY.fullmatch(key) is None or not await asyncio.to_thread(self._path(key).exists):
+                raise BlobGone(key)
+            async with self._db.transaction() as connection:
+                await connection.execute(
+                    "UPDATE blobs SET stored_at = ? WHERE key = ?", (self._clock(), key)
+                )
+
     async def collect(self) -> int:
         """Delete what is past its lifetime, then the oldest while the whole is too large.
 
-        Pictures of jobs that are not delivered yet stay, however old. Returns how many went.
+        What a waiting or running job starts from stays, and so do pictures of jobs that are not
+        delivered yet, however old; what a draft has gathered stays for its lifetime. Returns how
+        many went.
         """
         now = self._clock()
         async with self._changing:
@@ -102,7 +127,7 @@ class Blobs:
             size_bytes = 0 if total is None else int(total[0])
             expired, settled = now - self._lifetime_s, now - SETTLING_S
             before = settled if size_bytes > self._max_bytes else min(expired, settled)
-            candidates = await self._db.rows(_COLLECTABLE, (before,))
+            candidates = await self._db.rows(_COLLECTABLE, (before, expired))
             doomed: list[str] = []
             for blob in candidates:
                 if blob["stored_at"] >= expired and size_bytes <= self._max_bytes:

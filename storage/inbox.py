@@ -5,7 +5,7 @@ what was not handled is taken up again at the next start.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from storage.database import Database, row
 
@@ -34,36 +34,33 @@ class Inbox:
         )
         return [(update["update_id"], update["payload"]) for update in found]
 
-    async def attempt(self, update_id: int) -> int:
-        """Count one more attempt to handle the update; which one it is.
+    async def attempt(self, *update_ids: int) -> int:
+        """Count one more attempt to handle these updates as one; which one it is.
 
         Raises:
             KeyError: there is no such update.
         """
+        attempts = 0
         async with self._db.transaction() as connection:
-            found = await row(
-                connection,
-                "UPDATE inbox SET attempts = attempts + 1 WHERE update_id = ? RETURNING attempts",
-                (update_id,),
-            )
-        if found is None:
-            raise KeyError(update_id)
-        return int(found["attempts"])
+            for update_id in update_ids:
+                found = await row(
+                    connection,
+                    "UPDATE inbox SET attempts = attempts + 1 WHERE update_id = ? "
+                    "RETURNING attempts",
+                    (update_id,),
+                )
+                if found is None:
+                    raise KeyError(update_id)
+                attempts = max(attempts, int(found["attempts"]))
+        return attempts
 
-    async def interrupted(self, update_id: int) -> None:
+    async def interrupted(self, *update_ids: int) -> None:
         """The attempt was cut short by a stop in good order: it counts as begun, no more."""
-        async with self._db.transaction() as connection:
-            await connection.execute(
-                "UPDATE inbox SET attempts = max(1, attempts - 1) WHERE update_id = ?",
-                (update_id,),
-            )
+        await self._change("attempts = max(1, attempts - 1)", update_ids)
 
-    async def done(self, update_id: int) -> None:
-        """The update is handled: only its id is kept."""
-        async with self._db.transaction() as connection:
-            await connection.execute(
-                "UPDATE inbox SET handled = 1, payload = '' WHERE update_id = ?", (update_id,)
-            )
+    async def done(self, *update_ids: int) -> None:
+        """The updates are handled, all at once or none: only their ids are kept."""
+        await self._change("handled = 1, payload = ''", update_ids)
 
     async def forget_older_than(self, age_s: float) -> int:
         """Forget handled updates that arrived longer ago; how many."""
@@ -72,3 +69,10 @@ class Inbox:
                 "DELETE FROM inbox WHERE handled = 1 AND received_at < ?", (self._clock() - age_s,)
             )
             return cursor.rowcount
+
+    async def _change(self, change: str, update_ids: Sequence[int]) -> None:
+        async with self._db.transaction() as connection:
+            await connection.executemany(
+                f"UPDATE inbox SET {change} WHERE update_id = ?",  # noqa: S608 - our own words
+                [(update_id,) for update_id in update_ids],
+            )

@@ -63,7 +63,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job about to be inserted. ``request`` is JSON; ``cost`` in quota units."""
+    """A job about to be inserted. ``request`` is JSON; ``cost`` in quota units.
+
+    ``parent_id`` is the job whose picture it goes on from.
+    """
 
     origin: str
     user_id: int
@@ -76,6 +79,7 @@ class NewJob:
     batch_key: str
     pictures: int
     cost: int
+    parent_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class Job:
         attempts: how often it was claimed.
         crashes: how many of these attempts killed the worker.
         told: the chat has been shown how it ended.
+        parent_id: the job whose picture it went on from, for as long as that one is known.
     """
 
     id: int
@@ -110,6 +115,7 @@ class Job:
     result: JobResult | None
     card: Card | None
     told: bool
+    parent_id: int | None = None
 
     @property
     def is_over(self) -> bool:
@@ -137,6 +143,7 @@ _PLAIN: Final = (
     "started_at",
     "finished_at",
     "error_code",
+    "parent_id",
 )
 
 

@@ -35,6 +35,14 @@ __all__ = [
 CLAIMS_MAX: Final = 5
 """A job that was claimed this often, and the program died each time, is not tried again."""
 PRUNED_AT_ONCE: Final = 1000
+_MARKS: Final = {"parent_id": "(SELECT id FROM jobs WHERE id = ?)"}
+_SHOWN_AS: Final = """
+    SELECT * FROM jobs WHERE chat_id = ?1 AND card_message_id IS NOT NULL AND (
+        card_message_id = ?2
+        OR ',' || substr(card_stage, instr(card_stage, ':') + 1) || ',' LIKE '%,' || ?2 || ',%'
+    ) ORDER BY card_message_id <> ?2, id DESC LIMIT 1
+"""
+"""A stage ends with the numbers of the album's messages, as delivery writes it."""
 
 
 class NoSuchJobRow(KeyError):
@@ -49,9 +57,13 @@ class Jobs:
         self._clock = clock
 
     async def insert(self, connection: aiosqlite.Connection, new: NewJob, now: float) -> Job:
-        """Queue a job, inside the transaction that admits it."""
+        """Queue a job, inside the transaction that admits it.
+
+        A parent that has been forgotten since is none.
+        """
         fields = {**asdict(new), "created_at": now}
-        names, marks = ", ".join(fields), ", ".join("?" * len(fields))
+        names = ", ".join(fields)
+        marks = ", ".join(_MARKS.get(name, "?") for name in fields)
         inserted = await row(
             connection,
             f"INSERT INTO jobs ({names}) VALUES ({marks}) RETURNING *",  # noqa: S608 - our names
@@ -72,6 +84,11 @@ class Jobs:
         """
         found = await self.db.row("SELECT * FROM jobs WHERE id = ?", (job_id,))
         return _known(found, job_id)
+
+    async def shown_as(self, chat_id: int, message_id: int) -> Job | None:
+        """The job that a message of ours shows: as its card, or in its album."""
+        found = await self.db.row(_SHOWN_AS, (chat_id, message_id))
+        return None if found is None else job_of(found)
 
     async def of_user(self, user_id: int, states: Sequence[JobState]) -> list[Job]:
         """One user's jobs in these states, oldest first."""

@@ -14,7 +14,7 @@ from aiogram.client.session.base import BaseSession
 from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods import TelegramMethod
 from aiogram.methods.base import TelegramType
-from aiogram.types import InlineKeyboardMarkup, InputFile, MessageEntity, Update
+from aiogram.types import InlineKeyboardMarkup, InputFile, Message, MessageEntity, Update
 
 from bot.clock import Clock
 
@@ -90,6 +90,7 @@ class RecordingSession(BaseSession):
         calls: every method that reached it, in order.
         chats: what each chat shows now.
         faults: what the next calls of an API method meet.
+        files: what can be downloaded, by file id; an exception breaks the download off.
         before: called with every method before it takes effect; may raise.
         after: called with every method after it took effect; may raise.
     """
@@ -99,6 +100,7 @@ class RecordingSession(BaseSession):
         self.calls: list[TelegramMethod[Any]] = []
         self.chats: dict[int, dict[int, Shown]] = defaultdict(dict)
         self.faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self.files: dict[str, bytes | Exception] = {}
         self.before: Callable[[TelegramMethod[Any]], None] = lambda _method: None
         self.after: Callable[[TelegramMethod[Any]], None] = lambda _method: None
         self.updates: deque[list[dict[str, Any]]] = deque()
@@ -179,6 +181,11 @@ class RecordingSession(BaseSession):
 
     def _getMyShortDescription(self, method: Any) -> Any:  # noqa: N802
         return {"short_description": self.profile.get(("short", method.language_code), "")}
+
+    def _getFile(self, method: Any) -> Any:  # noqa: N802
+        if method.file_id not in self.files:
+            return "wrong file_id or the file is temporarily unavailable"
+        return {"file_id": method.file_id, "file_unique_id": "u", "file_path": method.file_id}
 
     def _sendMessage(self, method: Any) -> Any:  # noqa: N802
         shown = self._new(method)
@@ -262,8 +269,12 @@ class RecordingSession(BaseSession):
 
     async def close(self) -> None: ...
 
-    async def stream_content(self, *_: Any, **__: Any) -> AsyncGenerator[bytes, None]:
-        yield b""
+    async def stream_content(self, url: str, *_: Any, **__: Any) -> AsyncGenerator[bytes, None]:
+        data = self.files[url.rpartition("/")[2]]
+        if isinstance(data, Exception):
+            raise data
+        for start in range(0, len(data), 65_536):
+            yield data[start : start + 65_536]
 
 
 def _content(file: Any) -> str:
@@ -321,6 +332,19 @@ class Chatter:
         number = next(self._ids)
         await self.feed({"message": self.message(number, **fields)})
         return number
+
+    async def sends_album(self, *members: dict[str, Any]) -> list[int]:
+        """Send messages as one album; the first with a caption is handled, as the inbox does."""
+        numbers = [next(self._ids) for _ in members]
+        group = {"media_group_id": f"album {numbers[0]}"}
+        raw = [
+            self.message(number, **group, **fields)
+            for number, fields in zip(numbers, members, strict=True)
+        ]
+        album = tuple(Message.model_validate(one, context={"bot": self._bot}) for one in raw)
+        speaking = next((one for one in raw if one.get("caption")), raw[0])
+        await self.feed({"message": speaking}, album=album)
+        return numbers
 
     async def presses(self, label: str, on: Shown | None = None, *, query: str = "") -> str:
         """Press the button that begins with, or ends with, ``label``; returns the toast."""

@@ -160,7 +160,9 @@ class Admission:
         self._gates = gates
         self._clock = clock
 
-    async def admit(self, asker: Asker, mode: AnyMode, request: Request) -> Admitted:
+    async def admit(
+        self, asker: Asker, mode: AnyMode, request: Request, parent_id: int | None = None
+    ) -> Admitted:
         """Queue ``request``, or find the job its origin has led to already, which is free.
 
         Raises:
@@ -173,13 +175,15 @@ class Admission:
             if job is None:
                 for gate in self._gates:
                     await gate.check(connection, entry)
-                new = _new_job(asker, mode, request, entry.cost)
+                new = _new_job(asker, mode, request, entry.cost, parent_id)
                 job = await self._jobs.insert(connection, new, entry.now)
             ahead = await turns.ahead_of(connection, job)
         return Admitted(job, ahead, is_new)
 
 
-def _new_job(asker: Asker, mode: AnyMode, request: Request, cost: int) -> NewJob:
+def _new_job(
+    asker: Asker, mode: AnyMode, request: Request, cost: int, parent_id: int | None
+) -> NewJob:
     return NewJob(
         origin=asker.origin,
         user_id=asker.user_id,
@@ -192,4 +196,5 @@ def _new_job(asker: Asker, mode: AnyMode, request: Request, cost: int) -> NewJob
         batch_key=request.batch_key,
         pictures=request.pictures,
         cost=cost,
+        parent_id=parent_id,
     )

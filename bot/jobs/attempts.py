@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -18,14 +18,16 @@ from pipelines.contracts import (
     Failed,
     Finished,
     GenerationError,
+    ImageRequest,
     Output,
+    PictureGone,
     Progressed,
     Rewording,
     Worded,
     Work,
     WorkerDied,
 )
-from storage.blobs import Blobs
+from storage.blobs import BlobGone, Blobs
 from storage.jobs import Job, JobResult, Jobs, ResultPicture
 from storage.paces import Paces
 
@@ -120,9 +122,25 @@ class Attempts:
             reasons = fault.errors(include_input=False, include_context=False, include_url=False)
             logger.error("job %s: its request cannot be read: %s", job.id, reasons)
         else:
-            return Work(job_id=job.id, mode=job.mode, request=request)
+            return await self._illustrated(batch, Work(job.id, job.mode, request))
         await self._failed(batch, job.id, GenerationError.code)
         return None
+
+    async def _illustrated(self, batch: _Batch, work: Work) -> Work | None:
+        """The work with the bytes of what it starts from; without them the job fails."""
+        request = work.request
+        if not isinstance(request, ImageRequest):
+            return work
+        what = f"job {work.job_id}"
+        try:
+            data = {
+                image.key: await insist(partial(self._blobs.get, image.key), what)
+                for image in request.images
+            }
+        except BlobGone:
+            await self._failed(batch, work.job_id, PictureGone.code)
+            return None
+        return replace(work, request=request.with_data(data))
 
     async def _hear(self, batch: _Batch, event: Event) -> None:
         job = batch.open.get(event.job_id)

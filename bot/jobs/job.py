@@ -58,6 +58,12 @@ class DailyQuotaSpent(Rejected):
     code = "error-daily-quota-spent"
 
 
+class PictureGone(Rejected):
+    """A picture that the request starts from is not kept any more."""
+
+    code = "error-picture-gone"
+
+
 class NoSuchJob(Rejected):
     """The job is unknown, forgotten, or somebody else's."""
 

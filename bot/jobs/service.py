@@ -9,13 +9,13 @@ from bot.jobs.attempts import Attempts
 from bot.jobs.board import Board
 from bot.jobs.estimates import Estimates
 from bot.jobs.housekeeping import Keeping, chores_of, keep_house
-from bot.jobs.job import Asker, NoSuchJob
+from bot.jobs.job import Asker, NoSuchJob, PictureGone
 from bot.jobs.ports import Delivery, Engine, Waiting
 from bot.jobs.scheduler import Scheduler
 from bot.jobs.telling import Teller
 from bot.tasks import Tasks
-from pipelines.contracts import AnyMode, Request
-from storage.blobs import Blobs
+from pipelines.contracts import AnyMode, ImageRequest, Request
+from storage.blobs import BlobGone, Blobs
 from storage.jobs import Job, Jobs, NoSuchJobRow
 from storage.paces import Paces
 from storage.people import People
@@ -54,6 +54,7 @@ class JobService:
     ) -> None:
         self._engine = engine
         self._jobs = jobs
+        self._blobs = blobs
         self._modes = modes
         paces = Paces(jobs.db, clock)
         self._estimates = Estimates(
@@ -87,15 +88,24 @@ class JobService:
         self._chores_every_s = keeping.every_s
         self._loops = Tasks()
 
-    async def submit(self, asker: Asker, mode: str, request: Request) -> Job:
+    async def submit(
+        self, asker: Asker, mode: str, request: Request, parent_id: int | None = None
+    ) -> Job:
         """Queue a request and show its card.
 
         Submitting the same origin again returns the first job, as it is now, and costs nothing.
 
+        Args:
+            asker: who asks, and where the card goes.
+            mode: the request's.
+            request: complete.
+            parent_id: the job whose picture it goes on from.
+
         Raises:
-            Rejected: a gate said no; nothing is spent.
+            Rejected: a gate said no, or a picture it starts from is gone; nothing is spent.
         """
-        admitted = await self._admission.admit(asker, self._modes[mode], request)
+        await self._renew_pictures(request)
+        admitted = await self._admission.admit(asker, self._modes[mode], request, parent_id)
         job, ahead = admitted.job, admitted.ahead
         if admitted.is_new:
             outlook = await self._estimates.outlook()
@@ -178,6 +188,14 @@ class JobService:
         left_s = deadline - asyncio.get_running_loop().time()
         await self._teller.drain(max(0.0, left_s))
         await self._teller.stop()
+
+    async def _renew_pictures(self, request: Request) -> None:
+        """Keep what the request starts from for another lifetime, while it still can be."""
+        for image in request.images if isinstance(request, ImageRequest) else ():
+            try:
+                await self._blobs.renew(image.key)
+            except BlobGone as fault:
+                raise PictureGone from fault
 
     async def _turn_s(self) -> float:
         return (await self._estimates.outlook()).turn_s

@@ -13,12 +13,16 @@ from pipelines.contracts import (
     AnyMode,
     Cancelled,
     GenerationError,
+    ImageBlob,
+    ImageRequest,
     OutOfDeviceMemory,
     Output,
     PartlyFailed,
+    PictureGone,
     Pipeline,
     Request,
     Step,
+    UnsupportedRequest,
 )
 from pipelines.devices import DeviceMissing
 from pipelines.engine.wire import (
@@ -135,20 +139,28 @@ class Device:
 
     def warm_up(self, mode: str) -> None:
         """Load a mode before anyone asks for it: what of it the memory plan keeps."""
+        if not self._modes[mode].is_served(self._profile):
+            return
         try:
             attempt(partial(self._pipeline, mode))
         except GenerationError as error:
             self._tell_broken(error)
 
-    def run(self, batch: RunBatch) -> None:
+    def run(self, batch: RunBatch, pictures: Mapping[str, bytes] = MappingProxyType({})) -> None:
         """Draw a batch and report on each of its jobs, once, but for those withdrawn.
+
+        Args:
+            batch: the jobs.
+            pictures: the bytes of what their requests start from, by their keys.
 
         Raises:
             RuntimeError: the device answers this process no more; only another one can use it.
         """
         tasks = self._wanted(batch.batch, batch.tasks)
         try:
-            requests = self._worded(batch.batch, tasks, [self._request(task) for task in tasks])
+            known = self._requests(batch.batch, tasks, pictures)
+            tasks = [task for task in tasks if task.job_id in known]
+            requests = self._worded(batch.batch, tasks, list(known.values()))
             if wanted := self._wanted(batch.batch, tasks):
                 self._draw(batch.batch, wanted, [requests[task.job_id] for task in wanted])
         except Exception as error:  # a bug must not take the device down with it
@@ -256,9 +268,32 @@ class Device:
             self._pipelines[mode] = self._modes[mode].load(self._opened())
         return self._pipelines[mode]
 
-    def _request(self, task: Task) -> Request:
-        request: Request = self._modes[task.mode].request_type.model_validate(task.request)
-        return request
+    def _requests(
+        self, number: int, tasks: Sequence[Task], pictures: Mapping[str, bytes]
+    ) -> dict[int, Request]:
+        """Read what is asked for, by the ids of the jobs; what cannot be done fails alone."""
+        requests: dict[int, Request] = {}
+        for task in tasks:
+            try:
+                requests[task.job_id] = self._request(task, pictures)
+            except GenerationError as error:
+                _LOG.warning("job %d: %s", task.job_id, str(error) or error.code)
+                self._fail(number, [task], error.code)
+        return requests
+
+    def _request(self, task: Task, pictures: Mapping[str, bytes]) -> Request:
+        mode = self._modes[task.mode]
+        if not mode.is_served(self._profile):
+            msg = f"the weights cannot serve {mode.name}"
+            raise UnsupportedRequest(msg)
+        request: Request = mode.request_type.model_validate(task.request)
+        if not isinstance(request, ImageRequest):
+            return request
+        for image in request.images:
+            if ImageBlob.of(pictures.get(image.key, b"")).key != image.key:
+                msg = f"picture {image.key} is not what it was"
+                raise PictureGone(msg)
+        return request.with_data(pictures)
 
     def _tell_broken(self, error: GenerationError) -> None:
         readiness = Readiness(state="broken", reason=str(error) or error.code)

@@ -17,6 +17,7 @@ from pipelines.contracts import (
     Event,
     Failed,
     Finished,
+    OutOfDeviceMemory,
     Progressed,
     Rewording,
     Worded,
@@ -39,7 +40,7 @@ from pipelines.engine.wire import (
     Readiness,
     RunBatch,
     Stop,
-    Task,
+    TooLarge,
     Withdraw,
     pack,
     sizes,
@@ -63,7 +64,7 @@ _LOG: Final = logging.getLogger(__name__)
 @dataclass(eq=False)
 class _Batch:
     number: int
-    tasks: list[Task]
+    works: Sequence[Work]
     open: set[int]
     """Jobs whose outcome is not known yet."""
     is_sent: bool = False
@@ -162,7 +163,7 @@ class WorkerProcess:
         """Take a batch at once and report on it; see :class:`bot.jobs.ports.Engine`."""
         self._batch_count += 1
         ids = {work.job_id for work in works}
-        batch = _Batch(self._batch_count, [Task.of(work) for work in works], ids)
+        batch = _Batch(self._batch_count, works, ids)
         self._batches[batch.number] = batch
         if self._stopping.is_set():
             batch.events.put_nowait(EngineStopped())
@@ -291,17 +292,26 @@ class WorkerProcess:
     def _hand_over(self, batch: _Batch) -> None:
         if self._writer and not batch.is_sent:
             batch.is_sent = True
-            tasks = [task for task in batch.tasks if task.job_id in batch.open]
-            if tasks:
-                self._send(RunBatch(batch=batch.number, tasks=tasks))
+            works = [work for work in batch.works if work.job_id in batch.open]
+            if works:
+                try:
+                    self._send(*RunBatch.of(batch.number, works))
+                except TooLarge as error:
+                    self._turn_away(batch, works, error)
+                    return
                 is_idle = not self._owed
                 self._owed.add(batch.number)
                 if is_idle:
                     self._watch()
 
-    def _send(self, order: Order) -> None:
+    def _turn_away(self, batch: _Batch, works: Sequence[Work], error: TooLarge) -> None:
+        _LOG.error("jobs %s: %s", [work.job_id for work in works], error)
+        for work in works:
+            batch.report(Failed(work.job_id, OutOfDeviceMemory.code))
+
+    def _send(self, order: Order, parts: Sequence[bytes] = ()) -> None:
         if self._writer:
-            self._writer.write(pack(order))
+            self._writer.write(pack(order, parts))
 
     def _hear(self, message: Message, parts: list[bytes]) -> None:
         match message:

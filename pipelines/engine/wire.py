@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
-from pipelines.contracts import Drawn, Output, Picture, Work
+from pipelines.contracts import Drawn, ImageRequest, Output, Picture, Work
 from pipelines.profiles import Profile
 from pipelines.prompting.settings import PromptingSettings
 
@@ -54,11 +54,39 @@ class Task(_Message):
 
 
 class RunBatch(_Message):
-    """To the worker: draw these; batches queue up."""
+    """To the worker: draw these; batches queue up.
+
+    ``pictures`` are the keys of what the requests start from, each once; the frame has the bytes
+    of each, in their order.
+    """
 
     kind: Literal["run"] = "run"
     batch: int
     tasks: list[Task] = Field(min_length=1)
+    pictures: list[str] = []
+
+    @classmethod
+    def of(cls, batch: int, works: Sequence[Work]) -> tuple["RunBatch", list[bytes]]:
+        """Take pieces of work apart into a message and its bytes."""
+        pictures = {
+            image.key: image.data
+            for work in works
+            if isinstance(work.request, ImageRequest)
+            for image in work.request.images
+        }
+        tasks = [Task.of(work) for work in works]
+        return cls(batch=batch, tasks=tasks, pictures=list(pictures)), list(pictures.values())
+
+    def data(self, parts: Sequence[bytes]) -> dict[str, bytes]:
+        """Find the bytes of each picture by its key.
+
+        Raises:
+            Garbled: there are not as many parts as keys.
+        """
+        if len(parts) != len(self.pictures):
+            msg = f"{len(parts)} parts where {len(self.pictures)} pictures were announced"
+            raise Garbled(msg)
+        return dict(zip(self.pictures, parts, strict=True))
 
 
 class Withdraw(_Message):
@@ -195,12 +223,23 @@ _MESSAGE: Final[TypeAdapter[Message]] = TypeAdapter(
 )
 
 
+class TooLarge(Exception):
+    """More bytes than one frame can have."""
+
+
 def pack(message: Message, parts: Sequence[bytes] = ()) -> bytes:
-    """Make one frame of a message and its bytes."""
+    """Make one frame of a message and its bytes.
+
+    Raises:
+        TooLarge: the other side would give us up over it.
+    """
     envelope = json.dumps(
         {"message": message.model_dump(mode="json"), "sizes": [len(part) for part in parts]}
     ).encode()
     size_bytes = sum(map(len, parts))
+    if len(envelope) > _ENVELOPE_MAX_BYTES or size_bytes > _BYTES_MAX:
+        msg = f"{message.kind}: {len(envelope)} + {size_bytes} bytes"
+        raise TooLarge(msg)
     return b"".join([HEAD.pack(_MAGIC, len(envelope), size_bytes), envelope, *parts])
 
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
 from pipelines.engine.wire import (
@@ -45,11 +45,12 @@ class Orders:
         self._stream = stream
         self._batches: queue.SimpleQueue[RunBatch | None] = queue.SimpleQueue()
         self._withdrawn: dict[int, set[int]] = {}  # jobs, by the batch they belong to
+        self._pictures: dict[int, Mapping[str, bytes]] = {}  # likewise, what they start from
         self._stopping = False
 
     def configuration(self) -> Configure:
         """Read the first order, which says which models to use, then listen for the others."""
-        first = self._read()
+        first, _ = self._read()
         if not isinstance(first, Configure):
             msg = f"expected the configuration, got {first.kind}"
             raise Garbled(msg)
@@ -70,14 +71,19 @@ class Orders:
         """Whether nobody wants this job any more; true of all jobs when it is time to stop."""
         return self._stopping or job_id in self._withdrawn.get(batch, ())
 
+    def pictures(self, batch: RunBatch) -> Mapping[str, bytes]:
+        """Return the bytes of what a batch's requests start from, by their keys."""
+        return self._pictures.get(batch.batch, {})
+
     def forget(self, batch: RunBatch) -> None:
         """Drop what is known of a batch's jobs, and what may still be said of them."""
         self._withdrawn.pop(batch.batch, None)
+        self._pictures.pop(batch.batch, None)
 
     def _listen(self) -> None:
         try:
             while not self._stopping:
-                self._take(self._read())
+                self._take(*self._read())
         except (EOFError, OSError):
             # Nobody is left to draw for, and the main thread may be deep in a computation.
             os._exit(0)
@@ -85,10 +91,11 @@ class Orders:
             _LOG.exception("the other side does not speak our language")
             os._exit(1)
 
-    def _take(self, order: Order) -> None:
+    def _take(self, order: Order, parts: list[bytes]) -> None:
         match order:
             case RunBatch():
                 self._withdrawn[order.batch] = set()
+                self._pictures[order.batch] = order.data(parts)
                 self._batches.put(order)
             case Withdraw():
                 self._withdrawn.get(order.batch, set()).add(order.job_id)
@@ -99,13 +106,13 @@ class Orders:
                 msg = "configured twice"
                 raise Garbled(msg)
 
-    def _read(self) -> Order:
+    def _read(self) -> tuple[Order, list[bytes]]:
         envelope_bytes, parts_bytes = sizes(self._exactly(HEAD.size))
-        message, _ = unpack(self._exactly(envelope_bytes), self._exactly(parts_bytes))
+        message, parts = unpack(self._exactly(envelope_bytes), self._exactly(parts_bytes))
         if not isinstance(message, Order):
             msg = f"{message.kind} is no order"
             raise Garbled(msg)
-        return message
+        return message, parts
 
     def _exactly(self, size_bytes: int) -> bytes:
         read = self._stream.read(size_bytes)
@@ -142,7 +149,7 @@ def serve(link: socket.socket) -> None:
             break
         device.warm_up(mode)
     while batch := orders.next_batch():
-        device.run(batch)
+        device.run(batch, orders.pictures(batch))
         send(BatchEnded(batch=batch.batch), ())
         orders.forget(batch)
 

@@ -60,7 +60,7 @@ class Office:
         router = Router()
         router.message.register(self.hear)
         self.dispatcher.include_router(router)
-        self.reception = Reception(self.inbox, self.dispatcher, self.bot)
+        self.reception = Reception(self.inbox, self.dispatcher, self.bot, FakeClock())
 
     async def hear(self, message: Message, is_replayed: bool) -> None:
         text = message.text or ""
@@ -142,6 +142,29 @@ async def test_a_press_does_not_wait_behind_what_was_said(office: Office) -> Non
     await until(lambda: presses == ["cancel"])
     office.gates["slow"].set()
     await until_empty(office)
+
+
+async def test_a_press_does_not_wait_for_what_all_others_say(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.inbox.AT_ONCE_MAX", 2)
+    crowded = Reception(office.inbox, office.dispatcher, office.bot, FakeClock())
+    presses: list[str | None] = []
+
+    async def note(query: CallbackQuery) -> None:
+        presses.append(query.data)
+
+    office.dispatcher.callback_query.register(note)
+    office.gates["slow"] = asyncio.Event()
+    for number in (1, 2, 3):
+        await crowded.take(update(number, "slow", user=number))
+    await until(lambda: office.texts == ["slow", "slow"])
+    await crowded.take(press(4, "cancel", user=3))
+    await until(lambda: presses == ["cancel"])
+    assert office.texts == ["slow", "slow"]
+    office.gates["slow"].set()
+    await until_empty(office)
+    assert len(office.texts) == 3
 
 
 async def test_a_failing_storage_is_waited_for(

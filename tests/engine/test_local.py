@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from pipelines.contracts import Event, Failed, Finished, Progressed, WorkerDied
+from pipelines.contracts import Event, Failed, Finished, ImageBlob, Progressed, Work, WorkerDied
 from pipelines.engine.local import LocalEngine
 from pipelines.engine.wire import Readiness
+from pipelines.image_variations import ImageVariationsRequest
 from pipelines.profiles import Profile
 from pipelines.text_to_image import MODE, TextToImageRequest
 from tests.engine.asking import (
@@ -53,6 +54,14 @@ async def test_starting_takes_no_time_and_the_first_batch_waits_for_the_weights(
     assert engine.slots == 1
     assert outcomes(await everything(engine, work(1))) == {1: "finished"}
     assert engine.readiness == Readiness(state="ready")
+
+
+async def test_a_mode_these_weights_cannot_serve_fails_by_name(engine: LocalEngine) -> None:
+    photo = ImageBlob.of(b"a photo")
+    request = ImageVariationsRequest(images=(photo,), width_px=64, height_px=64, seed=1)
+    events = await everything(engine, Work(3, "image_variations", request))
+    assert outcomes(events) == {3: "error-unsupported"}
+    assert engine.readiness.state != "broken"
 
 
 async def test_a_picture_through_the_engine_is_the_recipes_own(

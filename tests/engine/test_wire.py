@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from pipelines.contracts import Drawn, Output, Picture, Work
+from pipelines.contracts import Drawn, ImageBlob, ImageRequest, Output, Picture, Work
+from pipelines.engine import wire
 from pipelines.engine.wire import (
     HEAD,
     BatchBegan,
@@ -18,6 +19,7 @@ from pipelines.engine.wire import (
     RunBatch,
     Stop,
     Task,
+    TooLarge,
     Withdraw,
     pack,
     sizes,
@@ -71,6 +73,49 @@ def test_pictures_come_back_whole() -> None:
     message, parts = through_a_pipe(pack(*JobFinished.of(1, 7, output)))
     assert isinstance(message, JobFinished)
     assert message.output(parts) == output
+
+
+class Collage(ImageRequest):
+    """A request that starts from pictures."""
+
+    @property
+    def batch_key(self) -> str:
+        return "collage"
+
+
+def collage(*pictures: bytes) -> Collage:
+    return Collage(seed=1, images=tuple(map(ImageBlob.of, pictures)))
+
+
+def test_pictures_to_start_from_go_with_their_batch_each_once() -> None:
+    works = [
+        Work(1, "collage", collage(b"a cat", b"")),
+        Work(2, "text_to_image", REQUEST),
+        Work(3, "collage", collage(b"a dog", b"a cat")),
+    ]
+    message, parts = through_a_pipe(pack(*RunBatch.of(7, works)))
+    assert isinstance(message, RunBatch)
+    assert parts == [b"a cat", b"", b"a dog"]
+    data = message.data(parts)
+    for work, task in zip(works, message.tasks, strict=True):
+        assert "data" not in json.dumps(task.request)
+        if isinstance(work.request, ImageRequest):
+            assert Collage.model_validate(task.request).with_data(data) == work.request
+
+
+def test_a_batch_with_fewer_bytes_than_it_announces_is_garbled() -> None:
+    message, parts = RunBatch.of(7, [Work(1, "collage", collage(b"a cat", b"a dog"))])
+    with pytest.raises(Garbled):
+        message.data(parts[:1])
+
+
+def test_what_the_other_side_would_not_read_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_BYTES_MAX", 10)
+    order, parts = RunBatch.of(7, [Work(1, "collage", collage(b"a cat", b"a dog"))])
+    assert pack(order, parts)
+    order, parts = RunBatch.of(7, [Work(1, "collage", collage(b"a cat", b"a dog!"))])
+    with pytest.raises(TooLarge):
+        pack(order, parts)
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200", b"\x00" * 12, b"K3w1" + b"\xff" * 8])

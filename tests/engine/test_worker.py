@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contracts import ImageBlob
 from pipelines.engine.wire import Configure, Garbled, RunBatch, Stop, Task, Withdraw, pack
 from pipelines.engine.worker import Orders, _log_level
 from pipelines.profiles import Profile
@@ -52,6 +53,19 @@ def link(profile: Profile) -> Iterator[Link]:
 def test_batches_come_in_order(link: Link) -> None:
     link.send(pack(batch(1, 11)), pack(batch(2, 12, 13)))
     assert [link.orders.next_batch(), link.orders.next_batch()] == [batch(1, 11), batch(2, 12, 13)]
+
+
+def test_the_bytes_of_a_batch_are_there_until_it_is_forgotten(link: Link) -> None:
+    picture = ImageBlob.of(b"a cat")
+    order = batch(1, 11).model_copy(update={"pictures": [picture.key]})
+    link.send(pack(order, [picture.data]), pack(batch(2, 12)))
+    first, second = link.orders.next_batch(), link.orders.next_batch()
+    assert first is not None
+    assert second is not None
+    assert link.orders.pictures(first) == {picture.key: b"a cat"}
+    assert link.orders.pictures(second) == {}
+    link.orders.forget(first)
+    assert link.orders.pictures(first) == {}
 
 
 def test_a_withdrawal_is_known_while_the_batch_runs(link: Link) -> None:

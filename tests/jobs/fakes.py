@@ -15,6 +15,7 @@ from pipelines.contracts import (
     Event,
     Failed,
     Finished,
+    ImageRequest,
     Mode,
     Output,
     Picture,
@@ -44,11 +45,18 @@ class Sketch(Request):
         return self.size
 
 
+class Collage(Sketch, ImageRequest):
+    """A sketch that starts from pictures."""
+
+
 def _load(store: object) -> Pipeline[Sketch]:
     raise AssertionError("the bot's process loads no pipeline")
 
 
-MODES: Final[Mapping[str, AnyMode]] = {"sketch": Mode("sketch", Sketch, cost=2, load=_load)}
+MODES: Final[Mapping[str, AnyMode]] = {
+    "sketch": Mode("sketch", Sketch, cost=2, load=_load),
+    "collage": Mode("collage", Collage, cost=2, load=_load),
+}
 
 
 def drawn(work: Work, seconds: float = 1.0) -> Output:

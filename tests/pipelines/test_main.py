@@ -1,13 +1,20 @@
+import io
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 
+import pipelines.__main__ as command
 from pipelines.__main__ import main
+from pipelines.contracts import ImageRequest, Mode, OnStep, Output, Picture, Pipeline
+from pipelines.requests import DrawingRequest
+from pipelines.weights import ComponentStore
+from tests.pipelines.handed_in import halves, saved, turned_jpeg
 from tests.pipelines.micro import make_profile
 
 ROOT = Path(__file__).parents[2]
@@ -118,3 +125,76 @@ def test_missing_weights_are_named(
         draw(config_path, "--prompt", "a", "--profile", "missing", "-o", str(tmp_path / "a.png"))
     assert caught.value.code == 1
     assert str(config_path.parent / "nowhere" / "manifest.json") in capsys.readouterr().err
+
+
+class CopyRequest(DrawingRequest, ImageRequest):
+    """The first of some pictures, as it is."""
+
+    weights: tuple[float, ...] = ()
+
+    @property
+    def batch_key(self) -> str:
+        return "copy"
+
+
+def copied(store: ComponentStore) -> Pipeline[CopyRequest]:
+    def copy(requests: Sequence[CopyRequest], on_step: OnStep) -> dict[int, Output]:
+        [request] = requests
+        png = request.images[0].data
+        with Image.open(io.BytesIO(png)) as image:
+            return {0: Output((Picture(png, b"", *image.size, seed=len(request.weights)),), 0.1)}
+
+    return copy
+
+
+@pytest.fixture
+def copying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mode that starts from pictures, and one that these weights cannot serve."""
+    copy = Mode("copy", CopyRequest, 1, copied)
+    never = Mode("never", CopyRequest, 1, copied, is_served=lambda _profile: False)
+    monkeypatch.setattr(command, "discover_modes", lambda: {"copy": copy, "never": never})
+
+
+@pytest.mark.usefixtures("copying")
+def test_pictures_to_start_from_are_files_and_normalised_like_anybodys(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cat, dog = tmp_path / "cat.jpg", tmp_path / "dog.gif"
+    cat.write_bytes(turned_jpeg(6))
+    dog.write_bytes(saved(halves(), "GIF"))
+    out = tmp_path / "out.png"
+    images = ["--images", str(cat), str(dog), "--weights", "1", "2.5"]
+    main(["copy", *images, "--config", str(config_path), "-o", str(out)])
+    with Image.open(out) as image:
+        assert (image.format, image.size) == ("PNG", (96, 64))
+    assert "seed 2" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("copying")
+@pytest.mark.parametrize(
+    ("mode", "content", "said"),
+    [
+        ("copy", b"a zip, say", "cat.png: not-a-picture"),
+        ("copy", saved(halves(4, 4), "PNG"), "cat.png: too-small width_px 4, height_px 4"),
+        ("copy", None, "cat.png: No such file or directory"),
+        ("never", saved(halves(), "PNG"), "never: the weights of"),
+    ],
+)
+def test_what_cannot_be_started_from_is_answered_in_one_line(
+    config_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    mode: str,
+    content: bytes | None,
+    said: str,
+) -> None:
+    path = tmp_path / "cat.png"
+    if content is not None:
+        path.write_bytes(content)
+    options = ["--images", str(path), "--config", str(config_path), "-o", str(tmp_path / "o.png")]
+    with pytest.raises(SystemExit) as caught:
+        main([mode, *options])
+    complaint = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said in complaint
+    assert complaint.count("\n") == 1

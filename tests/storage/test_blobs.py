@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.blobs import SETTLING_S, BlobGone, Blobs
+from storage.conversations import Conversations
 from storage.database import Database
 from storage.jobs import JobResult, Jobs, ResultPicture
 from tests.storage.stock import FakeClock, files_under, put
@@ -107,6 +109,74 @@ async def test_pictures_nobody_has_seen_yet_stay_however_old(
         await blobs.get(other)
     await jobs.mark_told(job.id)
     assert await blobs.collect() == 2
+
+
+def starting_from(*keys: str) -> str:
+    return json.dumps({"images": [{"key": key} for key in keys]})
+
+
+async def test_what_unfinished_jobs_start_from_stays_however_old(
+    blobs: Blobs, jobs: Jobs, clock: FakeClock
+) -> None:
+    running, waiting, other = [await blobs.put(word * 400) for word in (b"run", b"wai", b"oth")]
+    first = await put(jobs, "a", request=starting_from(running))
+    await put(jobs, "b", request=starting_from(waiting, running))
+    await put(jobs, "c", request="{}")
+    [claimed] = await jobs.claim(1)
+    assert claimed.id == first.id
+    clock.now += 10 * DAY_S
+    assert await blobs.collect() == 1
+    for key in (running, waiting):
+        assert await blobs.get(key)
+    with pytest.raises(BlobGone):
+        await blobs.get(other)
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+async def test_what_a_job_started_from_goes_once_it_is_over(
+    blobs: Blobs, jobs: Jobs, clock: FakeClock, state: str
+) -> None:
+    key = await blobs.put(b"a cat")
+    job = await put(jobs, "a", request=starting_from(key))
+    await jobs.claim(1)
+    await (jobs.fail(job.id, "error-x") if state == "failed" else jobs.cancel(job.id))
+    clock.now += 10 * DAY_S
+    assert await blobs.collect() == 1
+
+
+async def test_what_a_draft_has_gathered_stays_for_its_lifetime_however_full_it_is(
+    blobs: Blobs, db: Database, clock: FakeClock
+) -> None:
+    drafted, loose = [await blobs.put(word * 400) for word in (b"dra", b"loo")]
+    draft = {"pictures": [{"image": {"key": drafted}, "width_px": 64}], "words": "a cat"}
+    await Conversations(db, clock).set_data("7:7", draft)
+    clock.now += 2 * SETTLING_S
+    await blobs.put(b"x" * 900)
+    clock.now += 2 * SETTLING_S
+    await blobs.collect()
+    assert await blobs.get(drafted)
+    with pytest.raises(BlobGone):
+        await blobs.get(loose)
+    clock.now += DAY_S
+    await blobs.collect()
+    with pytest.raises(BlobGone):
+        await blobs.get(drafted)
+
+
+async def test_a_renewed_blob_lives_on_and_one_that_is_gone_cannot_be_renewed(
+    blobs: Blobs, clock: FakeClock
+) -> None:
+    key = await blobs.put(b"a cat")
+    clock.now += DAY_S - 1
+    await blobs.renew(key)
+    clock.now += DAY_S - 1
+    assert await blobs.collect() == 0
+    clock.now += DAY_S
+    assert await blobs.collect() == 1
+    with pytest.raises(BlobGone):
+        await blobs.renew(key)
+    with pytest.raises(BlobGone):
+        await blobs.renew("../bot.sqlite")
 
 
 async def test_what_a_crash_left_half_written_is_overwritten(blobs: Blobs, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from storage.database import MIGRATIONS, Database, DatabaseUnusable
+from storage.jobs import Jobs
+from tests.storage.stock import assert_sums_are_right, put, put_many
 
 KNOWN = len(list(MIGRATIONS.glob("*.sql")))
 
@@ -44,6 +46,12 @@ def migrations(tmp_path: Path) -> Path:
     return Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
 
 
+def forget_from(number: int, migrations: Path) -> None:
+    for file in migrations.glob("*.sql"):
+        if int(file.name[:4]) >= number:
+            file.unlink()
+
+
 def test_migrations_are_numbered_without_a_gap() -> None:
     numbers = [int(file.name[:4]) for file in sorted(MIGRATIONS.glob("*.sql"))]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -71,6 +79,34 @@ async def test_opening_again_changes_nothing_and_keeps_everything(tmp_path: Path
     assert found is not None
     assert found["state"] == "b"
     assert tables_in(path) == before
+
+
+async def test_jobs_from_before_pictures_live_on_and_can_have_children(
+    tmp_path: Path, migrations: Path
+) -> None:
+    path = tmp_path / "bot.sqlite"
+    forget_from(4, migrations)
+    db = await Database.open(path, migrations)
+    await put_many(db, 4, users=2)
+    async with db.transaction() as connection:
+        await connection.execute(
+            "UPDATE jobs SET state = 'delivered', told = 1, finished_at = 0 WHERE id = 1"
+        )
+    await db.close()
+
+    db = await Database.open(path)
+    assert await version_of(db) == KNOWN
+    jobs = Jobs(db)
+    [old] = await jobs.of_user(1000, ["delivered"])
+    assert old.parent_id is None
+    assert await jobs.totals() == (3, 0)
+    child = await put(jobs, "child", parent_id=old.id)
+    assert child.parent_id == old.id
+    assert await jobs.forget_older_than(1) == 1
+    assert (await jobs.get(child.id)).parent_id is None
+    assert len(await jobs.claim(8)) > 0
+    await assert_sums_are_right(db)
+    await db.close()
 
 
 async def test_a_migration_that_fails_midway_leaves_no_half(

@@ -38,6 +38,20 @@ async def test_attempts_are_counted(inbox: Inbox) -> None:
         await inbox.attempt(8)
 
 
+async def test_an_album_is_attempted_and_done_as_one(inbox: Inbox) -> None:
+    for update_id in (7, 8, 9):
+        await inbox.put(update_id, "a")
+    assert await inbox.attempt(7) == 1
+    assert await inbox.attempt(7, 8) == 2
+    await inbox.interrupted(7, 8)
+    assert await inbox.attempt(8) == 2
+    with pytest.raises(KeyError):
+        await inbox.attempt(9, 10)
+    assert await inbox.attempt(9) == 1, "all of them, or none"
+    await inbox.done(7, 8)
+    assert await inbox.pending() == [(9, "a")]
+
+
 async def test_only_handled_updates_are_forgotten(inbox: Inbox, clock: FakeClock) -> None:
     for update_id in (1, 2):
         await inbox.put(update_id, "a")

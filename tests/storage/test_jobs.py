@@ -209,3 +209,27 @@ async def test_the_words_that_are_drawn_complete_a_running_jobs_request(jobs: Jo
     await jobs.requeue(job.id, crashed=True)
     [again] = await jobs.claim(1)
     assert again.request == kept
+
+
+async def test_a_job_is_found_by_its_card_and_by_each_message_of_its_album(jobs: Jobs) -> None:
+    single, album, other = [await put(jobs, origin) for origin in ("a", "b", "c")]
+    await jobs.set_card(single.id, Card(20, has_media=True, stage="final"))
+    await jobs.set_card(album.id, Card(34, has_media=False, stage="final:31,32,33"))
+    for message_id, job in ((20, single), (31, album), (32, album), (33, album), (34, album)):
+        found = await jobs.shown_as(1, message_id)
+        assert found is not None
+        assert found.id == job.id
+    for message_id in (2, 3, 30, 35):
+        assert await jobs.shown_as(1, message_id) is None
+    assert await jobs.shown_as(2, 20) is None
+    assert other.card is None
+
+
+async def test_of_two_that_could_be_meant_the_card_is(jobs: Jobs) -> None:
+    """Where messages are deleted and numbers start anew, an old album may still name a number."""
+    old, new = await put(jobs, "a"), await put(jobs, "b")
+    await jobs.set_card(old.id, Card(34, has_media=False, stage="final:31,32"))
+    await jobs.set_card(new.id, Card(31, has_media=True, stage="final"))
+    found = await jobs.shown_as(1, 31)
+    assert found is not None
+    assert found.id == new.id
