@@ -61,6 +61,9 @@ class ShapeSettings(QualitySettings):
     polarity are settings; the defaults are what ControlNets are commonly given.
     """
 
+    cache_interval: Literal[1] = 1
+    """The whole UNet is asked at every step: what keeps the shapes joins its skip states."""
+
     edges: Literal["hed", "gradient"] = Field(
         default="hed", description="found by a network, or by a filter that needs no weights"
     )
@@ -68,6 +71,10 @@ class ShapeSettings(QualitySettings):
         default="0..1", description="the numbers of no edge and of the strongest"
     )
     polarity: Literal["white_edges", "black_edges"] = "white_edges"
+    negatives_keep_shapes: bool = Field(
+        default=True,
+        description="whether what guidance steers away from keeps them; if not, it pushes to them",
+    )
     start: float = Field(default=0.0, ge=0, lt=1, description="share of the steps without, first")
     end: float = Field(default=1.0, gt=0, le=1, description="share of the steps after which none")
 
@@ -79,17 +86,10 @@ class ShapeSettings(QualitySettings):
         return self
 
 
-HubItem = Literal[
-    "text_encoder",
-    "movq",
-    "unet",
-    "conditioning",
-    "unet_flash",
-    "conditioning_flash",
-    "unet_inpainting",
-    "conditioning_inpainting",
-]
+HubItem = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 """What is made of a published file; the names are those of the weights folder."""
+
+AddonName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 
 
 class HubFile(BaseModel):
@@ -137,14 +137,22 @@ class MoVQShape(BaseModel):
     norm_num_groups: PositiveInt = 32
 
 
-class Hub(BaseModel):
-    """Where a profile's weights are published, and what they are."""
+class Repository(BaseModel):
+    """A repository of the hub, and which of its files are taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str = Field(default="main", description="a branch, a tag or a commit")
     files: dict[HubItem, HubFile] = Field(min_length=1)
+    serves: Literal["image_prompts", "shapes"] | None = Field(
+        default=None, description="the profile's section that makes use of it"
+    )
+
+
+class Hub(Repository):
+    """Where a profile's weights are published, and what they are."""
+
     unet: UNetShape = UNetShape()
     movq: MoVQShape = MoVQShape()
 
@@ -158,6 +166,9 @@ class Profile(BaseModel):
     weights_dir: Path
     licence: str
     hub: Hub | None = Field(default=None, description="whence the weights can be fetched")
+    addons: dict[AddonName, Repository] = Field(
+        default={}, description="whence what is added to them can be fetched, one by one"
+    )
     sizes: dict[AspectRatio, Size] = Field(min_length=1)
     qualities: dict[Quality, QualitySettings | None] = Field(min_length=1)
     """What can be asked; of ``flash``, and of it alone, there are no settings."""
@@ -220,15 +231,42 @@ class Profile(BaseModel):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _has_what_is_added_to(self) -> Self:
+        if self.addons and self.hub is None:
+            msg = "addons need a hub section: they are added to its weights"
+            raise ValueError(msg)
+        return self
+
     def placed(self, name: str, folder: Path) -> Self:
         """Return the profile as it stands under ``name`` in a file of ``folder``."""
         weights_dir = (folder / self.weights_dir).resolve()
         return self.model_copy(update={"name": name, "weights_dir": weights_dir})
 
+    def adding(self, addon: str) -> Self:
+        """Return the profile as one whose hub publishes the addon, for models of its own shapes.
+
+        Raises:
+            BadProfile: it has no such addon.
+        """
+        if self.hub is None or addon not in self.addons:
+            known = ", ".join(self.addons) or "none"
+            msg = f"the profile {self.name} has no addon {addon!r} (there are: {known})"
+            raise BadProfile(msg)
+        published = self.addons[addon]
+        taken = {name: getattr(published, name) for name in Repository.model_fields}
+        return self.model_copy(update={"hub": self.hub.model_copy(update=taken)})
+
     @property
     def fetch_command(self) -> str | None:
         """What an operator types to get the weights; none where nothing is published."""
         return f"python -m pipelines fetch {self.name}".rstrip() if self.hub else None
+
+    def fetch_command_for(self, component: str) -> str | None:
+        """Say what an operator types to get one file or folder of the weights folder."""
+        item = component.partition(".")[0]
+        addon = next((name for name, added in self.addons.items() if item in added.files), None)
+        return f"{self.fetch_command}-{addon}" if addon else self.fetch_command
 
 
 class BadProfile(Exception):
@@ -260,6 +298,21 @@ def load_profile(config_path: Path, name: str | None = None) -> Profile:
         msg = f"{config_path}: {where}: {first['msg'].removeprefix('Value error, ')}"
         raise BadProfile(msg) from error
     return profile.placed(str(chosen), config_path.parent)
+
+
+def load_published(config_path: Path, name: str | None = None) -> Profile:
+    """Read the profile whose hub publishes what is named: a profile, or PROFILE-ADDON.
+
+    Raises:
+        BadProfile: as :func:`load_profile`, or the profile has no such addon.
+    """
+    profiles = _read(config_path).get("profiles")
+    if name and isinstance(profiles, dict) and name not in profiles:
+        for known in profiles:
+            if name.startswith(f"{known}-"):
+                profile = load_profile(config_path, known)
+                return profile.adding(name.removeprefix(f"{known}-"))
+    return load_profile(config_path, name)
 
 
 def _read(config_path: Path) -> dict[str, Any]:

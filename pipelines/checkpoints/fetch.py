@@ -21,10 +21,12 @@ from pipelines.checkpoints.errors import FetchError
 from pipelines.checkpoints.hub import Published, download, missing_bytes, place, published
 from pipelines.checkpoints.records import (
     WORK,
+    Conversion,
     FetchedManifest,
     FinishedPart,
     Part,
     are_whole,
+    licences,
     recorded,
     sources,
     sync_folder,
@@ -62,20 +64,13 @@ def fetch(
             missing = [part for part in parts if not manifest.has(part, hub, folder)]
             if not missing:
                 say(f"{folder}: everything is there, nothing to do")
-                return
-            listed = {part.name: published(hub, part.needs) for part in missing}
-            done = _finished_before(missing, hub, folder, listed)
-            due = [part for part in missing if part.name not in done]
-            _check_space(folder, [listed[part.name] for part in due], discards=discards_originals)
-            for part in due:
-                done[part.name] = _finish(part, hub, folder, listed[part.name], say)
-                if discards_originals:
-                    _discard(folder, listed[part.name])
-            for part in missing:
-                manifest = manifest.joined(part, done[part.name])
-            manifest.write(folder)
-            shutil.rmtree(_records(folder), ignore_errors=True)
-            say(f"{folder}: {', '.join(manifest.parts)}: ready")
+            else:
+                _check_required(profile, missing, manifest)
+                listed = {part.name: published(hub, part.items(hub)) for part in missing}
+                manifest = _bring(missing, profile, listed, say, discards=discards_originals)
+                say(f"{folder}: {', '.join(manifest.parts)}: ready")
+            for line in _advice(profile, manifest):
+                say(line)
     except OSError as error:
         msg = f"{error.filename or folder}: {error.strerror or error}"
         raise FetchError(msg) from error
@@ -85,16 +80,65 @@ def chosen(profile: Profile, parts: Sequence[Part], only: Sequence[str]) -> list
     """Pick the parts a profile publishes: the shared ones, and all variants or those named.
 
     Raises:
-        FetchError: the profile publishes nothing, or no such variant.
+        FetchError: the profile publishes nothing, or what nothing is made of, or no such variant.
     """
-    files = _hub(profile).files
-    offered = [part for part in parts if files.keys() >= set(part.needs)]
+    hub = _hub(profile)
+    offered = [part for part in parts if hub.files.keys() >= set(part.needs)]
+    used = {item for part in offered for item in part.items(hub)}
+    if idle := sorted(hub.files.keys() - used):
+        msg = f"{hub.repository}: there is {idle[0]}, and nothing is made of it alone"
+        raise FetchError(msg)
     variants = [part.name for part in offered if part.is_variant]
     for name in only:
         if name not in variants:
-            msg = f"{name} is none of {', '.join(variants)}"
+            msg = f"{name} is none of {', '.join(variants) or 'the variants: there are none'}"
             raise FetchError(msg)
     return [part for part in offered if not part.is_variant or not only or part.name in only]
+
+
+def _bring(
+    parts: Sequence[Part],
+    profile: Profile,
+    listed: Mapping[str, Listing],
+    say: Say,
+    *,
+    discards: bool,
+) -> FetchedManifest:
+    """Make all the parts and, when the last of them lies in its place, write the manifest."""
+    hub, folder = _hub(profile), profile.weights_dir
+    done = _finished_before(parts, hub, folder, listed)
+    due = [part for part in parts if part.name not in done]
+    _check_space(folder, [listed[part.name] for part in due], discards=discards)
+    for part in due:
+        done[part.name] = _finish(part, profile, listed[part.name], say)
+        if discards:
+            _discard(folder, listed[part.name])
+    manifest = FetchedManifest.read(folder, profile.licence)
+    for part in parts:
+        manifest = manifest.joined(part, done[part.name])
+    manifest.write(folder)
+    for part in parts:
+        _record(part, folder).unlink(missing_ok=True)
+    return manifest
+
+
+def _check_required(profile: Profile, parts: Sequence[Part], manifest: FetchedManifest) -> None:
+    """Refuse to add to weights that are not there."""
+    for part in parts:
+        if lacking := manifest.lacks(part.requires, profile.weights_dir):
+            msg = f"{part.name} goes with {', '.join(lacking)} of the profile {profile.name}"
+            msg = f"{profile.weights_dir}: {msg}; first get that: {profile.fetch_command}"
+            raise FetchError(msg)
+
+
+def _advice(profile: Profile, manifest: FetchedManifest) -> Iterator[str]:
+    """Say what is left for the operator to do."""
+    for name in manifest.outlived():
+        yield f"{name} was made for weights that have changed since: fetch it again"
+    section = _hub(profile).serves
+    if section and getattr(profile, section) is None:
+        use = f"to use it, give the profile {profile.name} a section {section}"
+        yield f"{use}: see docs/weights.md"
 
 
 def _hub(profile: Profile) -> Hub:
@@ -123,14 +167,16 @@ def _finished_before(
 ) -> dict[str, FinishedPart]:
     """Find the parts that an earlier run finished before it was interrupted."""
     done = {}
+    manifest = FetchedManifest.read(folder, licence="")
     for part in parts:
         try:
             known = FinishedPart.model_validate_json(_record(part, folder).read_bytes())
         except (OSError, ValidationError):
             continue
-        is_meant = (known.sources, known.originals) == (
+        is_meant = (known.sources, known.originals, known.required) == (
             sources(part, hub),
             _digests(listed[part.name]),
+            manifest.digests(part.requires),
         )
         if is_meant and are_whole(known.files, folder):
             done[part.name] = known
@@ -153,12 +199,14 @@ def _check_space(folder: Path, parts: Sequence[Listing], *, discards: bool) -> N
         raise FetchError(msg)
 
 
-def _finish(part: Part, hub: Hub, folder: Path, listing: Listing, say: Say) -> FinishedPart:
+def _finish(part: Part, profile: Profile, listing: Listing, say: Say) -> FinishedPart:
     """Download and convert one part, and make it lie in its place."""
+    hub, folder = _hub(profile), profile.weights_dir
     files = _all(listing)
     _record(part, folder).unlink(missing_ok=True)
     size_bytes = sum(file.size_bytes for file in files)
-    say(f"{part.name}: {len(files)} files, {size_bytes / _GB:.1f} GB")
+    licence = ", ".join(sorted(set(licences(part, hub).values())))
+    say(f"{part.name}: {len(files)} files, {size_bytes / _GB:.1f} GB, licence: {licence}")
     fetched = {
         item: [download(file, _originals(folder)) for file in of_item]
         for item, of_item in listing.items()
@@ -166,11 +214,14 @@ def _finish(part: Part, hub: Hub, folder: Path, listing: Listing, say: Say) -> F
     made = folder / WORK / "converting"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    part.convert(fetched, hub, made)
+    required = FetchedManifest.read(folder, licence="").digests(part.requires)
+    part.convert(Conversion(fetched, hub, folder, made, say))
     finished = FinishedPart(
         commit=files[0].commit,
         sources=sources(part, hub),
+        licences=licences(part, hub),
         originals=_digests(listing),
+        required=required,
         files=recorded(made),
     )
     _move_into_place(part, made, folder)
@@ -183,11 +234,11 @@ def _move_into_place(part: Part, made: Path, folder: Path) -> None:
     manifest = FetchedManifest.read(folder, licence="")
     if part.name in manifest.parts:
         manifest.without(part).write(folder)
-    for name in part.makes:
+    for name in (*part.makes, *part.may_make):
         old = folder / name
         shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-    for name in part.makes:
-        (made / name).replace(folder / name)
+    for path in made.iterdir():
+        path.replace(folder / path.name)
     sync_folder(folder)
 
 
@@ -208,11 +259,7 @@ def _originals(folder: Path) -> Path:
     return folder / WORK / "original"
 
 
-def _records(folder: Path) -> Path:
-    return folder / WORK / "finished"
-
-
 def _record(part: Part, folder: Path) -> Path:
-    path = _records(folder) / f"{part.name}.json"
+    path = folder / WORK / "finished" / f"{part.name}.json"
     path.parent.mkdir(exist_ok=True)
     return path

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,25 @@ Sources = Mapping[HubItem, Sequence[Path]]
 
 
 @dataclass(frozen=True)
+class Conversion:
+    """What a part is made of, and where.
+
+    Attributes:
+        files: what was fetched for it.
+        hub: where that is published, and the shapes of the profile's models.
+        weights_dir: what was fetched before; what the part requires is there and whole.
+        made: an empty folder, in which the part is made.
+        say: tells the operator one line.
+    """
+
+    files: Sources
+    hub: Hub
+    weights_dir: Path
+    made: Path
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
 class Part:
     """What is fetched and converted in one go, because its files belong together.
 
@@ -30,24 +49,38 @@ class Part:
         makes: the files and folders it becomes in the weights folder.
         convert: makes them in an empty folder; raises BadCheckpoint if a source does not fit.
         is_variant: whether one may do without it; the others every variant needs.
+        may_need: published items that it makes use of where there are any.
+        may_make: what it becomes besides, depending on what is published.
+        requires: files and folders of other parts, which it is made to go with.
     """
 
     name: str
     needs: tuple[HubItem, ...]
     makes: tuple[str, ...]
-    convert: Callable[[Sources, Hub, Path], None]
+    convert: Callable[[Conversion], None]
     is_variant: bool = False
+    may_need: tuple[HubItem, ...] = ()
+    may_make: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+
+    def items(self, hub: Hub) -> list[HubItem]:
+        """List what it is made of where it comes from this hub."""
+        return [*self.needs, *(item for item in self.may_need if item in hub.files)]
 
 
 class PartRecord(BaseModel):
-    """Where a finished part came from."""
+    """Where a finished part came from, and what it goes with."""
 
     model_config = ConfigDict(frozen=True)
 
     commit: str
     sources: dict[HubItem, str]
+    licences: dict[HubItem, str] = {}
     originals: dict[str, str]
     """Digests by path in the repository."""
+
+    required: dict[str, str] = {}
+    """Digests by path in the weights folder: other files of these names are not those meant."""
 
 
 class FinishedPart(PartRecord):
@@ -74,18 +107,39 @@ class FetchedManifest(BaseModel):
             return cls(licence=licence)
 
     def has(self, part: Part, hub: Hub, folder: Path) -> bool:
-        """Whether the part is there, whole, and made of what the profile names."""
+        """Whether the part is there, whole, made of what the profile names, for what is there."""
         record, files = self.parts.get(part.name), self.files_of(part)
         return (
             record is not None
             and record.sources == sources(part, hub)
-            and {name.partition("/")[0] for name in files} == set(part.makes)
+            and record.required == self.digests(part.requires)
+            and _places(files) >= set(part.makes)
             and are_whole(files, folder)
         )
 
     def files_of(self, part: Part) -> dict[str, FileRecord]:
         """The part's share of the files."""
-        return {n: r for n, r in self.files.items() if n.partition("/")[0] in part.makes}
+        return self._files_in({*part.makes, *part.may_make})
+
+    def digests(self, places: Collection[str]) -> dict[str, str]:
+        """Give the digests of the files in these places of the folder, by path."""
+        return {name: record.sha256 for name, record in self._files_in(places).items()}
+
+    def lacks(self, places: Collection[str], folder: Path) -> list[str]:
+        """Say which places of the folder are empty, or hold what is not whole."""
+        return [
+            place
+            for place in places
+            if not (files := self._files_in({place})) or not are_whole(files, folder)
+        ]
+
+    def outlived(self) -> list[str]:
+        """Name the parts that were made to go with files that have changed since."""
+        now = {name: record.sha256 for name, record in self.files.items()}.items()
+        return [name for name, part in self.parts.items() if not part.required.items() <= now]
+
+    def _files_in(self, places: Collection[str]) -> dict[str, FileRecord]:
+        return {n: r for n, r in self.files.items() if n.partition("/")[0] in places}
 
     def without(self, part: Part) -> "FetchedManifest":
         """The manifest of a folder in which that part is about to change."""
@@ -113,7 +167,12 @@ class FetchedManifest(BaseModel):
 
 def sources(part: Part, hub: Hub) -> dict[HubItem, str]:
     """Name the repository and path of each item the part is made of."""
-    return {item: f"{hub.repository}/{hub.files[item].path}" for item in part.needs}
+    return {item: f"{hub.repository}/{hub.files[item].path}" for item in part.items(hub)}
+
+
+def licences(part: Part, hub: Hub) -> dict[HubItem, str]:
+    """Give the licence of each item the part is made of, as its publisher states it."""
+    return {item: hub.files[item].licence for item in part.items(hub)}
 
 
 def are_whole(files: Mapping[str, FileRecord], folder: Path) -> bool:
@@ -154,6 +213,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _places(files: Collection[str]) -> set[str]:
+    return {name.partition("/")[0] for name in files}
 
 
 def _sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -38,6 +39,18 @@ def read_pickle(path: Path) -> object:
     except Exception as error:  # what a broken file raises depends on where it is broken
         raise BadCheckpoint(path, "a torch file of tensors and nothing else") from error
     return contents
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; the tensors stay on the disk until they are looked at.
+
+    Raises:
+        BadCheckpoint: it is no such file.
+    """
+    try:
+        return load_file(path)
+    except Exception as error:  # what a broken file raises depends on where it is broken
+        raise BadCheckpoint(path, "a safetensors file") from error
 
 
 def as_tensors(path: Path, contents: object, what: str) -> dict[str, Tensor]:

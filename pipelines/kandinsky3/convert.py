@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel
 
 from pipelines.checkpoints.errors import BadCheckpoint, one_line
-from pipelines.checkpoints.records import Part, Sources
+from pipelines.checkpoints.records import Conversion, Part
 from pipelines.checkpoints.tensors import as_tensors, check_fits, read_pickle, write_safetensors
 from pipelines.kandinsky3 import load, movq
 from pipelines.kandinsky3.calibration import calibration_pictures
@@ -30,7 +30,7 @@ from pipelines.kandinsky3.conditioning import Projection, tokenize
 from pipelines.kandinsky3.load import Variant
 from pipelines.kandinsky3.names import movq_name, unet_name
 from pipelines.kandinsky3.preview import fit_latent_rgb
-from pipelines.profiles import Hub, HubItem, MoVQShape, UNetShape
+from pipelines.profiles import HubItem, MoVQShape, UNetShape
 
 _ATTENTION_MAP: Final = re.compile(r"attentions\.\d\.to_(q|k|v|out\.0)\.weight$")
 _PROJECTION_NAMES: Final = {
@@ -53,6 +53,7 @@ _VARIANTS: Final[tuple[tuple[Variant, HubItem, HubItem], ...]] = (
     ("flash", "unet_flash", "conditioning_flash"),
     ("inpainting", "unet_inpainting", "conditioning_inpainting"),
 )
+WEIGHTS: Final = "diffusion_pytorch_model.safetensors"
 _CALIBRATION_PICTURES: Final = 24
 _CALIBRATION_SIDE_PX: Final = 128
 
@@ -81,12 +82,10 @@ def empty_movq(shape: MoVQShape) -> nn.Module:
         )
 
 
-def _variant(
-    variant: Variant, items: tuple[HubItem, HubItem], files: Sources, hub: Hub, folder: Path
-) -> None:
+def _variant(variant: Variant, items: tuple[HubItem, HubItem], work: Conversion) -> None:
     """Make a UNet and the conditioning that was trained with it."""
     unet_item, conditioning_item = items
-    (path,), (projection_path,) = files[unet_item], files[conditioning_item]
+    (path,), (projection_path,) = work.files[unet_item], work.files[conditioning_item]
     what = "a Kandinsky 3 checkpoint: unet and null_embedding"
     checkpoint = read_pickle(path)
     if not isinstance(checkpoint, Mapping) or checkpoint.keys() != {"unet", "null_embedding"}:
@@ -94,19 +93,19 @@ def _variant(
     original = as_tensors(path, checkpoint["unet"], what)
     null = as_tensors(path, {"null_embedding": checkpoint["null_embedding"]}, what)
     tensors = {unet_name(name): tensor for name, tensor in original.items()}
-    unet = empty_unet(hub.unet, variant)
+    unet = empty_unet(work.hub.unet, variant)
     check_fits(path, tensors, unet.state_dict())
-    width = hub.unet.cross_attention_dim
+    width = work.hub.unet.cross_attention_dim
     if (found := null["null_embedding"].numel()) != width:
         raise BadCheckpoint(path, f"a null_embedding of {width} numbers, found {found}")
     conditioning = _projection(projection_path, width)
     conditioning |= {"null_embedding": null["null_embedding"].reshape(-1)}
 
-    made = folder / unet_item
+    made = work.made / unet_item
     cast("Any", unet).save_config(made)
-    weights = made / "diffusion_pytorch_model.safetensors"
-    write_safetensors(weights, tensors, variant=variant)
-    write_safetensors(folder / f"{conditioning_item}.safetensors", conditioning, variant=variant)
+    write_safetensors(made / WEIGHTS, tensors, variant=variant)
+    conditioning_path = work.made / f"{conditioning_item}.safetensors"
+    write_safetensors(conditioning_path, conditioning, variant=variant)
 
 
 def _projection(path: Path, width: int) -> dict[str, Tensor]:
@@ -122,21 +121,21 @@ def _projection(path: Path, width: int) -> dict[str, Tensor]:
     return tensors
 
 
-def _movq(files: Sources, hub: Hub, folder: Path) -> None:
+def _movq(work: Conversion) -> None:
     """Make the MoVQ, and from it the preview's map."""
-    (path,) = files["movq"]
+    (path,) = work.files["movq"]
     original = as_tensors(path, read_pickle(path), "the tensors of a MoVQ")
-    levels = len(hub.movq.block_out_channels)
+    levels = len(work.hub.movq.block_out_channels)
     tensors = {movq_name(name, levels): tensor for name, tensor in original.items()}
     for name, tensor in tensors.items():
         if _ATTENTION_MAP.search(name) and tensor.dim() == 4:
             tensors[name] = tensor.flatten(1)  # (C, C, 1, 1) convolution -> (C, C)
     tensors.setdefault("quantize.embedding.weight", torch.zeros(1, 4))
-    model = empty_movq(hub.movq)
+    model = empty_movq(work.hub.movq)
     check_fits(path, tensors, model.state_dict())
-    cast("Any", model).save_config(folder / "movq")
-    write_safetensors(folder / "movq" / "diffusion_pytorch_model.safetensors", tensors)
-    _latent_rgb(folder)
+    cast("Any", model).save_config(work.made / "movq")
+    write_safetensors(work.made / "movq" / WEIGHTS, tensors)
+    _latent_rgb(work.made)
 
 
 def _latent_rgb(folder: Path) -> None:
@@ -148,10 +147,10 @@ def _latent_rgb(folder: Path) -> None:
     write_safetensors(folder / load.LATENT_RGB.path, {"weight": weight, "bias": bias})
 
 
-def _text_encoder(files: Sources, hub: Hub, folder: Path) -> None:
+def _text_encoder(work: Conversion) -> None:
     """Make the text encoder from its shards, and put its tokenizer beside it."""
-    home = Path(hub.files["text_encoder"].path)
-    named = {path.name: path for path in files["text_encoder"]}
+    home = Path(work.hub.files["text_encoder"].path)
+    named = {path.name: path for path in work.files["text_encoder"]}
     shards = [path for name, path in named.items() if name.endswith(".bin")]
     if not shards or "config.json" not in named:
         raise BadCheckpoint(home, "config.json and the tensors in .bin files")
@@ -168,10 +167,10 @@ def _text_encoder(files: Sources, hub: Hub, folder: Path) -> None:
         tensors.setdefault("shared.weight", twin)
     check_fits(home, tensors, wanted)
 
-    made = folder / load.TEXT_ENCODER.path
+    made = work.made / load.TEXT_ENCODER.path
     config.save_pretrained(made)
     write_safetensors(made / "model.safetensors", tensors)
-    _tokenizer(home, named, config.vocab_size, folder / load.TOKENIZER.path)
+    _tokenizer(home, named, config.vocab_size, work.made / load.TOKENIZER.path)
 
 
 def _t5_config(path: Path) -> Any:  # noqa: ANN401 - untyped library class
@@ -212,4 +211,4 @@ PARTS: Final = (
         for variant, unet, conditioning in _VARIANTS
     ),
 )
-"""What Kandinsky 3's weights folder is fetched in; another published source is one more part."""
+"""What Kandinsky 3 itself is fetched in."""

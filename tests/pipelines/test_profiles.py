@@ -1,11 +1,20 @@
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 
-from pipelines.profiles import QUALITIES, BadProfile, HubItem, Profile, load_profile
+from pipelines.kandinsky3 import convert
+from pipelines.kandinsky3.published import PARTS
+from pipelines.profiles import (
+    QUALITIES,
+    BadProfile,
+    ImagePromptSettings,
+    Profile,
+    ShapeSettings,
+    load_profile,
+)
 from tests.pipelines.micro import make_profile
 
 
@@ -102,7 +111,7 @@ def test_the_program_comes_with_a_working_profile() -> None:
 def test_kandinsky_3_comes_with_all_that_is_needed_to_fetch_it() -> None:
     profile = load_profile(Path(__file__).parents[2] / "config.yaml", "kandinsky3")
     assert profile.hub is not None
-    assert set(profile.hub.files) == set(get_args(HubItem))
+    assert set(profile.hub.files) == {item for part in convert.PARTS for item in part.needs}
     assert {file.licence for file in profile.hub.files.values()} == {"Apache-2.0"}
     assert profile.hub.files["unet"].bytes == 12_154_652_436
     assert profile.fetch_command == "python -m pipelines fetch kandinsky3"
@@ -112,12 +121,51 @@ def test_kandinsky_3_comes_with_all_that_is_needed_to_fetch_it() -> None:
         assert max(size.width_px, size.height_px) <= 1024
 
 
+def test_kandinsky_3_comes_with_what_can_be_added_to_it() -> None:
+    profile = load_profile(Path(__file__).parents[2] / "config.yaml", "kandinsky3")
+    known = {item for part in PARTS for item in (*part.needs, *part.may_need)}
+    for addon in profile.addons:
+        hub = profile.adding(addon).hub
+        assert hub is not None
+        assert hub.files.keys() <= known
+        assert hub.serves is not None
+    licences = {
+        addon: {file.licence for file in added.files.values()}
+        for addon, added in profile.addons.items()
+    }
+    assert licences == {
+        "ip": {"Apache-2.0"},
+        "controlnet": {"none stated"},
+        "controlnet-scribble": {"none stated"},
+        "hed": {"other"},
+    }
+
+
+def test_the_sections_that_make_use_of_addons_stand_ready_as_comments(tmp_path: Path) -> None:
+    shipped = (Path(__file__).parents[2] / "config.yaml").read_text()
+    path = tmp_path / "config.yaml"
+    path.write_text(re.sub(r"# ((?:image_prompts|shapes): \{)", r"\1", shipped))
+    profile = load_profile(path, "kandinsky3")
+    assert profile.image_prompts == ImagePromptSettings(steps=100, guidance=7)
+    assert profile.shapes == ShapeSettings(steps=100, guidance=7, edges="hed")
+
+
+def test_addons_to_nothing_are_refused(config_path: Path) -> None:
+    movq = {"path": "movq.pt", "licence": "none", "about_bytes": 1}
+    config = yaml.safe_load(config_path.read_text())
+    added = {"ip": {"repository": "a/b", "files": {"movq": movq}}}
+    config["profiles"]["tiny"]["addons"] = added
+    config_path.write_text(yaml.safe_dump(config))
+    with pytest.raises(BadProfile, match="addons need a hub section"):
+        load_profile(config_path)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"repository": "kandinsky"}, "hub.repository: String should match pattern"),
         ({"files": {}}, "hub.files: Dictionary should have at least 1 item"),
-        ({"files": {"vae": {"path": "a", "licence": "b", "bytes": 1}}}, "hub.files.vae"),
+        ({"files": {"v/e": {"path": "a", "licence": "b", "bytes": 1}}}, "hub.files.v/e"),
         ({"files": {"movq": {"path": "a", "licence": "b"}}}, "give either bytes or about_bytes"),
         (
             {"files": {"movq": {"path": "a", "licence": "b", "bytes": 1, "about_bytes": 1}}},

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -6,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
+from pipelines.__main__ import main
 from pipelines.profiles import Profile, load_profile
-from tests.pipelines.checkpoints.hub import LocalHub, serving
-from tests.pipelines.kandinsky3.published import hub_section, write_repository
-from tests.pipelines.micro import make_profile
+from tests.pipelines.checkpoints.addons import Complain, World
+from tests.pipelines.checkpoints.hub import LocalHub, answering, serving, write_config
+from tests.pipelines.kandinsky3 import published_addons
+from tests.pipelines.kandinsky3.published import write_repository
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 600
@@ -23,16 +25,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_repository(tmp_path_factory.mktemp("repository"))
 
 
-@contextmanager
-def answering(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    """Serve a folder as what HF_ENDPOINT names; in this process it has been read already."""
-    with serving(repository) as hub, monkeypatch.context() as patched:
-        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        patched.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
-        patched.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-        yield hub
-
-
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     return write_config(tmp_path)
@@ -41,15 +33,6 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def profile(config: Path) -> Profile:
     return load_profile(config, "tiny")
-
-
-def write_config(folder: Path) -> Path:
-    """Write a config.yaml whose profile names the local hub's repository."""
-    profile = make_profile(Path("weights")).model_dump(mode="json", exclude={"name"})
-    path = folder / "config.yaml"
-    profiles = {"tiny": profile | {"hub": hub_section()}, "own": profile}
-    path.write_text(yaml.safe_dump({"profile": "tiny", "profiles": profiles}))
-    return path
 
 
 @contextmanager
@@ -85,3 +68,24 @@ def fetched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Profi
         said = run(config, hub)
     assert "text_encoder, movq, base, flash, inpainting: ready" in said
     return load_profile(config, "tiny")
+
+
+@pytest.fixture(scope="session")
+def base(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base model, fetched."""
+    config = write_config(tmp_path_factory.mktemp("base"))
+    with pytest.MonkeyPatch.context() as patch, answering(repository, patch):
+        main(["fetch", "tiny", "--only", "base", "--config", str(config), "--discard-originals"])
+    return config.parent
+
+
+@pytest.fixture
+def world(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Complain) -> World:
+    """Add to a copy of it; no file of a weights folder is ever written to, so links are copies."""
+    shutil.copytree(base / "weights", tmp_path / "weights", copy_function=os.link)
+    return World(write_config(tmp_path, published_addons.addons()), monkeypatch, capsys)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return published_addons.write_ip_repository(tmp_path / "pictures")

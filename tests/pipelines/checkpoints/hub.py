@@ -3,19 +3,26 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from types import MappingProxyType
 from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.pipelines.kandinsky3.published import REPOSITORY, hub_section
+from tests.pipelines.micro import make_profile
 
 COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"
 _CHUNK_BYTES: Final = 4096
 
 
 class LocalHub:
-    """One repository, ``someone/drawings``, made of a folder's files.
+    """Repositories, each made of a folder's files.
 
     Attributes:
         url: what HF_ENDPOINT is set to.
@@ -25,7 +32,7 @@ class LocalHub:
         halt_at: where the sending of a file stops for good, by path; ``halted`` is set then.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folders: Mapping[str, Path], port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.requests: list[tuple[str, int]] = []
         self.sent: dict[str, bytes] = {}
@@ -33,37 +40,46 @@ class LocalHub:
         self.halt_at: dict[str, int] = {}
         self.halted = Event()
         self.released = Event()
-        self._files = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
+        self._repositories = {name: _contents(folder) for name, folder in folders.items()}
 
-    def listing(self) -> dict[str, Any]:
+    def listing(self, repository: str) -> dict[str, Any] | None:
         """Answer `GET /api/models/REPOSITORY/revision/REVISION?blobs=True`."""
-        siblings = [self._sibling(path, contents) for path, contents in self._files.items()]
-        return {"id": "someone/drawings", "sha": COMMIT, "siblings": siblings}
+        files = self._repositories.get(repository)
+        if files is None:
+            return None
+        siblings = [self._sibling(path, contents) for path, contents in files.items()]
+        return {"id": repository, "sha": COMMIT, "siblings": siblings}
 
-    def contents(self, path: str) -> bytes | None:
+    def contents(self, path: str, repository: str = REPOSITORY) -> bytes | None:
         """Say what to send as a file."""
-        return self.sent.get(path, self._files.get(path))
+        return self.sent.get(path, self._repositories.get(repository, {}).get(path))
 
     def _sibling(self, path: str, contents: bytes) -> dict[str, Any]:
         size = self.announced_bytes.get(path, len(contents))
         blob = hashlib.sha1(b"blob %d\0" % size + contents, usedforsecurity=False).hexdigest()
         sibling: dict[str, Any] = {"rfilename": path, "size": size, "blobId": blob}
-        if path.endswith((".pt", ".bin")):
+        if path.endswith((".pt", ".pth", ".bin", ".safetensors")):
             digest = hashlib.sha256(contents).hexdigest()
             sibling["lfs"] = {"size": size, "sha256": digest, "pointerSize": 134}
         return sibling
 
 
+def write_config(folder: Path, addons: Mapping[str, Any] = MappingProxyType({})) -> Path:
+    """Write a config.yaml whose profile names the local hub's repository."""
+    profile = make_profile(Path("weights")).model_dump(mode="json", exclude={"name"})
+    path = folder / "config.yaml"
+    published = {"hub": hub_section(), "addons": dict(addons)}
+    profiles = {"tiny": profile | published, "own": profile}
+    path.write_text(yaml.safe_dump({"profile": "tiny", "profiles": profiles}))
+    return path
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[LocalHub]:
-    """Serve a folder as a repository of a hub."""
+def serving(folder: Path, others: Mapping[str, Path] = MappingProxyType({})) -> Iterator[LocalHub]:
+    """Serve a folder as a repository of a hub, and others beside it by their names."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    hub = LocalHub(folder, server.server_port)
+    hub = LocalHub({REPOSITORY: folder, **others}, server.server_port)
     server.hub = hub  # type: ignore[attr-defined]
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -76,21 +92,44 @@ def serving(folder: Path) -> Iterator[LocalHub]:
         thread.join()
 
 
+@contextmanager
+def answering(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    others: Mapping[str, Path] = MappingProxyType({}),
+) -> Iterator[LocalHub]:
+    """Serve folders as what HF_ENDPOINT names; in this process it has been read already."""
+    with serving(repository, others) as hub, monkeypatch.context() as patched:
+        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        patched.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        patched.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield hub
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         hub: LocalHub = self.server.hub  # type: ignore[attr-defined]
-        if self.path.startswith("/api/models/someone/drawings/revision/main?"):
-            self._answer(200, json.dumps(hub.listing()).encode())
+        asked = re.match(r"/api/models/(.+)/revision/main\?", self.path)
+        if asked and (listing := hub.listing(asked[1])):
+            self._answer(200, json.dumps(listing).encode())
             return
-        path = self.path.removeprefix(f"/someone/drawings/resolve/{COMMIT}/")
-        contents = hub.contents(path)
+        repository, _, path = self.path.removeprefix("/").partition(f"/resolve/{COMMIT}/")
+        contents = hub.contents(path, repository)
         if contents is None:
             self._answer(404, b"")
             return
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        begin = int(asked[1]) if asked else 0
+        span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        begin = int(span[1]) if span else 0
         hub.requests.append((path, begin))
         self._send_file(hub, path, contents, begin)
 

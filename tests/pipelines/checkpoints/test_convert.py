@@ -14,6 +14,7 @@ from torch.nn import functional
 from transformers import T5EncoderModel
 
 from pipelines.checkpoints.errors import BadCheckpoint
+from pipelines.checkpoints.records import Conversion
 from pipelines.kandinsky3 import load, movq
 from pipelines.kandinsky3.conditioning import Conditioning
 from pipelines.kandinsky3.convert import PARTS, empty_movq, empty_unet
@@ -291,8 +292,9 @@ def convert(
                 if len(paths) == 1 or path not in others
             ]
         if any(folder in path.parents for paths_ in files.values() for path in paths_):
-            (folder / str(number)).mkdir()
-            part.convert(files, hub, folder / str(number))
+            made = folder / str(number)
+            made.mkdir()
+            part.convert(Conversion(files, hub, folder, made, lambda _: None))
     assert changed_path
 
 

@@ -13,11 +13,10 @@ from huggingface_hub.utils import WeakFileLock
 from pipelines.checkpoints.errors import FetchError
 from pipelines.checkpoints.fetch import chosen, fetch
 from pipelines.checkpoints.hub import place, published
-from pipelines.checkpoints.records import Part, Sources
+from pipelines.checkpoints.records import Conversion, Part
 from pipelines.profiles import Hub, HubItem, Profile
 from pipelines.weights import ComponentStore, WeightsError
-from tests.pipelines.checkpoints.conftest import answering
-from tests.pipelines.checkpoints.hub import LocalHub
+from tests.pipelines.checkpoints.hub import LocalHub, answering
 from tests.pipelines.kandinsky3.published import hub_section
 
 UNET = "weights/kandinsky3_flash.pt"
@@ -26,11 +25,11 @@ ENCODER = "weights/flan_ul2_encoder"
 FILE_BYTES = 40_000
 
 
-def copied(files: Sources, _hub: Hub, folder: Path) -> None:
-    for item, paths in files.items():
-        (folder / item).mkdir()
+def copied(work: Conversion) -> None:
+    for item, paths in work.files.items():
+        (work.made / item).mkdir()
         for path in paths:
-            (folder / item / path.name).write_bytes(path.read_bytes())
+            (work.made / item / path.name).write_bytes(path.read_bytes())
 
 
 def part(name: str, *items: HubItem, is_variant: bool = False) -> Part:
@@ -46,9 +45,18 @@ PARTS = (
 
 
 @pytest.fixture
+def profile(profile: Profile) -> Profile:
+    """All but inpainting, of which nothing is made here."""
+    assert profile.hub is not None
+    files = {item: f for item, f in profile.hub.files.items() if "inpainting" not in item}
+    return profile.model_copy(update={"hub": profile.hub.model_copy(update={"files": files})})
+
+
+@pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     """A repository of the right names with some bytes in each file."""
-    paths = [file["path"] for file in hub_section()["files"].values()]
+    files = hub_section()["files"]
+    paths = [file["path"] for item, file in files.items() if "inpainting" not in item]
     paths += ["README.md", f"{ENCODER}/config.json", f"{ENCODER}/one.bin", f"{ENCODER}/two.bin"]
     for number, path in enumerate(paths):
         if path != ENCODER:
@@ -235,8 +243,8 @@ def test_a_download_that_cannot_be_written_is_named(profile: Profile, hub: Local
 
 
 def test_a_conversion_that_cannot_be_written_is_named(profile: Profile, hub: LocalHub) -> None:
-    def full(_files: Sources, _hub: Hub, folder: Path) -> None:
-        raise OSError(28, "No space left on device", folder / "weights")
+    def full(work: Conversion) -> None:
+        raise OSError(28, "No space left on device", work.made / "weights")
 
     with pytest.raises(FetchError, match=r"converting/weights: No space left on device"):
         fetch(profile, [Part("movq", ("movq",), ("movq",), full)], lambda _: None)

@@ -14,7 +14,7 @@ from tests.pipelines.micro import WORDS
 
 WIDTH: Final = 32
 REPOSITORY: Final = "someone/drawings"
-UNET_SHAPE: Final = {
+UNET_SHAPE: Final[dict[str, Any]] = {
     "block_out_channels": [32, 64, 128, 256],
     "time_embedding_dim": 64,
     "cross_attention_dim": WIDTH,
