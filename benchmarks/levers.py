@@ -68,16 +68,21 @@ def _channels_last(store: ComponentStore) -> list[Figure]:
         predict(cast("UNet", model), latents, torch.tensor(500), given)
 
     figures = []
-    for name, model, work, latents in (
-        ("UNet", unet, call, _latents(rows)),
-        ("MoVQ decoding", decoder, movq.decode, _latents(1)),
+    for name, state, model, work, latents in (
+        ("UNet", "off", unet, call, _latents(rows)),
+        ("MoVQ decoding one", "on", decoder, movq.decode, _latents(1)),
+        ("MoVQ decoding eight", "on", decoder, movq.decode, _latents(len(PROMPTS))),
     ):
-        there = cast("Any", copy.deepcopy(model)).to(memory_format=torch.channels_last)
-        turned = latents.to(memory_format=torch.channels_last)
-        seconds = alternate(ROUNDS, partial(work, model, latents), partial(work, there, turned))
+        plain, there = (
+            cast("Any", copy.deepcopy(model)).to(memory_format=layout)
+            for layout in (torch.contiguous_format, torch.channels_last)
+        )
+        seconds = alternate(ROUNDS, partial(work, plain, latents), partial(work, there, latents))
         figures.append(
             Figure(
-                f"{name}: plain / channels_last", seconds[0] / seconds[1], f"off; {said(seconds)}"
+                f"{name}: plain / channels_last",
+                seconds[0] / seconds[1],
+                f"{state}; {said(seconds)}",
             )
         )
     return figures

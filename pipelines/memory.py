@@ -22,7 +22,7 @@ What reading takes in main memory for a moment is not counted.
 A component needs room for its weights and to work in; both are reserved when it is asked for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
@@ -36,8 +36,8 @@ PlanName = Literal[
 PLANS: Final[tuple[PlanName, ...]] = get_args(PlanName)
 _AUTOMATIC: Final = PLANS[:-1]
 
-Role = Literal["encoder", "denoiser", "decoder", "other", "host"]
-"""What a component is for; ``host`` is never on the device, whatever the plan."""
+Role = Literal["encoder", "denoiser", "companion", "decoder", "other", "host"]
+"""What a component is for: a ``companion`` works beside denoisers, ``host`` not on the device."""
 
 Precision = Literal["full", "8bit", "4bit"]
 """``full`` is the profile's own; the others hold the matrices of Linear layers in fewer bits."""
@@ -51,6 +51,7 @@ BLOCK_BYTES: Final = 600_000_000
 TILE_PX: Final = 512
 """A picture that cannot be decoded whole is in parts of as much memory as this square."""
 
+_SMALL_ROLES: Final = frozenset({"other", "companion"})
 _STREAMED_ROLES: Final = frozenset({"encoder", "denoiser"})
 """Of what is large. A decoder fits a block, and in parts it looks into its own layers."""
 
@@ -134,7 +135,7 @@ class Demand:
         match component.role:
             case "encoder":
                 needed = 3 * component.largest_tensor
-            case "denoiser":
+            case "denoiser" | "companion":
                 per_px = 2 * pictures * self.working.row_bytes_per_px
                 needed = self.pixels * per_px * self.activation_bytes // 2
             case "decoder":
@@ -272,20 +273,15 @@ class _Draft:
             yield _Table(self, self._precision(), streamed, pictures, tile_px)
 
     def _precision(self) -> Precision:
-        match self.name:
-            case "encoder_8bit":
-                return "8bit"
-            case "encoder_4bit":
-                return "4bit"
-            case _:
-                return "full"
+        named: dict[PlanName, Precision] = {"encoder_8bit": "8bit", "encoder_4bit": "4bit"}
+        return named.get(self.name, "full")
 
     def _streamed(self, budget: int | None) -> frozenset[str]:
         """Components that cannot be on the device whole, even with one picture to draw."""
         if self.name != "sequential":
             return frozenset()
         whole = _Table(self, "full", frozenset(), 1, TILE_PX)
-        small_bytes = sum(c.sizes["full"] for c in self.components if c.role == "other")
+        small_bytes = sum(c.sizes["full"] for c in self.components if c.role in _SMALL_ROLES)
         limit = (budget or 0) - small_bytes
         return frozenset(c.name for c in self._streamable() if whole.need(c) > limit)
 
@@ -330,12 +326,7 @@ class _Table:
 
     def peak(self, kept: frozenset[str]) -> int:
         """Most there is at once: those kept, the one at work, and its room."""
-        there = sum(self._device_bytes(c) for c in self.draft.components if c.name in kept)
-        at_work = (
-            self._room(c) + there + (0 if c.name in kept else self._device_bytes(c))
-            for c in self.draft.components
-        )
-        return max(at_work, default=0)
+        return max([0, *(self._room(c) + self._there(c, kept) for c in self.draft.components)])
 
     def wheres(self, kept: frozenset[str]) -> dict[str, Where]:
         """Where each component is, if main memory has room for the copies."""
@@ -345,10 +336,17 @@ class _Table:
         """What the copies in main memory take."""
         return sum(self._copied(c, wheres[c.name]) for c in self.draft.components)
 
+    def _there(self, at_work: Weights, kept: frozenset[str]) -> int:
+        """What is there while a component works: itself, its companions, and those kept."""
+        there = kept | {at_work.name}
+        if at_work.role == "denoiser":
+            there |= {c.name for c in self.draft.components if c.role == "companion"}
+        return sum(self._device_bytes(c) for c in self.draft.components if c.name in there)
+
     def _kept(self, budget: int | None) -> frozenset[str]:
         """Keep what fits beside all that comes and goes: the encoder last, it is asked least."""
         kept: frozenset[str] = frozenset()
-        last = {"other": 0, "denoiser": 1, "decoder": 2, "encoder": 3}
+        last = {"other": 0, "denoiser": 1, "companion": 2, "decoder": 3, "encoder": 4}
         for component in sorted(self.draft.components, key=lambda c: last[c.role]):
             more = kept | {component.name}
             if self._may_stay(component) and (budget is None or self.peak(more) <= budget):
@@ -357,13 +355,11 @@ class _Table:
 
     def _may_stay(self, component: Weights) -> bool:
         is_offloaded = component.role == "encoder" and self.draft.name == "offload_encoder"
-        return not is_offloaded and not self._is_on_cpu(component) and not self._streams(component)
+        is_streamed = component.name in self.streamed
+        return not is_offloaded and not is_streamed and not self._is_on_cpu(component)
 
     def _is_on_cpu(self, component: Weights) -> bool:
         return component.role == "encoder" and self.draft.name == "encoder_on_cpu"
-
-    def _streams(self, component: Weights) -> bool:
-        return component.name in self.streamed
 
     def _precision(self, component: Weights) -> Precision:
         return self.precision if component.role == "encoder" else "full"
@@ -371,7 +367,7 @@ class _Table:
     def _device_bytes(self, component: Weights) -> int:
         if self._is_on_cpu(component):
             return 0
-        if self._streams(component):
+        if component.name in self.streamed:
             block = max(self.draft.demand.block_bytes, component.largest_tensor)
             return min(component.sizes["full"], block)
         return component.sizes[self._precision(component)]
@@ -386,7 +382,7 @@ class _Table:
     def _where(self, component: Weights, kept: frozenset[str]) -> Where:
         if self._is_on_cpu(component):
             return "cpu"
-        if self._streams(component):
+        if component.name in self.streamed:
             return "streamed"
         return "stays" if component.name in kept else "swapped"
 
@@ -405,13 +401,15 @@ class _Table:
         )
 
 
-def _refusal(drafts: Iterable[_Draft], budget: int | None, ram_bytes: int) -> str:
+def _refusal(drafts: Sequence[_Draft], budget: int | None, ram_bytes: int) -> str:
     """Say in one sentence what there is and what would do."""
     there = "no bound" if budget is None else f"{_gb(budget)} for it"
     wants = ", ".join(draft.smallest() for draft in drafts)
+    beside = sum(c.sizes["full"] for c in drafts[0].components if c.role == "companion")
+    avoidable = f" ({_gb(beside)} of each for image_prompts and shapes)" if beside else ""
     return (
         f"the model does not fit: the device has {there} and main memory {_gb(ram_bytes)} "
-        f"for copies; needed are, by plan: {wants}"
+        f"for copies; needed are, by plan{avoidable}: {wants}"
     )
 
 

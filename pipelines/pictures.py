@@ -1,11 +1,11 @@
-"""Finished pictures as files."""
+"""Pictures as files, and back."""
 
 import io
 from typing import Final
 
 from PIL import Image
 
-from pipelines.contracts import Picture
+from pipelines.contracts import GenerationError, Picture
 
 JPEG_QUALITY: Final = 92
 PNG_COMPRESSION: Final = 1
@@ -32,6 +32,19 @@ def encode_picture(image: Image.Image, seed: int, photo_scale: int) -> Picture:
         height_px=image.height,
         seed=seed,
     )
+
+
+def decode(data: bytes) -> Image.Image:
+    """Read a picture that was handed in, made fit by ``uploads`` before: RGB, 8 bits.
+
+    Raises:
+        GenerationError: it is no picture.
+    """
+    try:
+        return Image.open(io.BytesIO(data)).convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises of broken files
+        msg = f"a picture of {len(data)} bytes cannot be read"
+        raise GenerationError(msg) from error
 
 
 def _saved(image: Image.Image, kind: str, **options: int) -> bytes:

@@ -2,15 +2,17 @@
 
 import unicodedata
 from abc import ABC
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from pipelines.contracts import SEED_MAX, Request
+from pipelines.contracts import SEED_MAX, ImageBlob, ImageRequest, Request
 from pipelines.styles import STYLES
 
 TEXT_MAX_CHARS: Final = 1000
 PICTURES_MAX: Final = 4
+FUSED_MAX: Final = 4
+"""Most pictures that are drawn from at once."""
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Me", "Mn", "Zl", "Zp", "Zs"})
 """Categories of characters that show nothing by themselves: blanks, zero widths, loose marks."""
 
@@ -23,8 +25,13 @@ def _has_no_control_characters(text: str) -> str:
     return text
 
 
-def _says_something(text: str) -> str:
-    if all(unicodedata.category(char) in _UNSEEN for char in text):
+def says_something(text: str) -> bool:
+    """Whether any of its characters can be seen."""
+    return any(unicodedata.category(char) not in _UNSEEN for char in text)
+
+
+def _is_said(text: str) -> str:
+    if not says_something(text):
         msg = "the prompt is empty"
         raise ValueError(msg)
     return text
@@ -41,7 +48,12 @@ Words = Annotated[
     str, Field(max_length=TEXT_MAX_CHARS), AfterValidator(_has_no_control_characters)
 ]
 """What may be left empty."""
-Prompt = Annotated[Words, Field(min_length=1), AfterValidator(_says_something)]
+Prompt = Annotated[
+    str,
+    Field(min_length=1, max_length=TEXT_MAX_CHARS),
+    AfterValidator(_has_no_control_characters),
+    AfterValidator(_is_said),
+]
 Style = Annotated[str, AfterValidator(_is_known)]
 """A key of ``pipelines/styles.yaml``."""
 
@@ -62,3 +74,26 @@ class DrawingRequest(Request, ABC):
     def seeds(self) -> list[int]:
         """Each picture's own seed; a request of that seed alone makes the same picture."""
         return [(self.seed + index) % (SEED_MAX + 1) for index in range(self.n)]
+
+
+Weight = Annotated[float, Field(gt=0, le=10)]
+
+
+class FusionRequest(DrawingRequest, ImageRequest, ABC):
+    """Pictures drawn from several others, each of which weighs something."""
+
+    images: tuple[ImageBlob, ...] = Field(min_length=1, max_length=FUSED_MAX)
+    weights: tuple[Weight, ...] = Field(description="of each picture, beside the others")
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Each picture's weight as its part of all."""
+        whole = sum(self.weights)
+        return tuple(weight / whole for weight in self.weights)
+
+    @model_validator(mode="after")
+    def _weighs_each(self) -> Self:
+        if len(self.weights) != len(self.images):
+            msg = f"{len(self.images)} pictures have {len(self.weights)} weights"
+            raise ValueError(msg)
+        return self

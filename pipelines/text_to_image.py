@@ -95,7 +95,7 @@ def _load(store: "ComponentStore") -> Pipeline[TextToImageRequest]:
     # torch is imported here and not above: the bot imports this module for its request.
     from pipelines.kandinsky3.model import Kandinsky3  # noqa: PLC0415
 
-    kandinsky = Kandinsky3(store)
+    kandinsky = Kandinsky3.of(store)
     kandinsky.warm_up("flash" if store.profile.default_quality == "flash" else "base")
     return TextToImage(kandinsky, store.profile)
 

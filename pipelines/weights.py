@@ -141,6 +141,7 @@ class ComponentStore:
         self._lodgers: OrderedDict[str, _Lodger] = OrderedDict()
         self._headers: dict[str, Weights] = {}
         self._settled: dict[str, Weights] = {}
+        self._shared: dict[Callable[[ComponentStore], Any], Any] = {}
 
     @classmethod
     def open(cls, profile: Profile, workers: int = 1) -> "ComponentStore":
@@ -236,6 +237,16 @@ class ComponentStore:
         self._lodgers.move_to_end(name)
         return cast("ComponentT", lodger.value)
 
+    def has(self, component: Component[Any]) -> bool:
+        """Whether the weights folder has the component at all."""
+        return (self.profile.weights_dir / component.path).exists()
+
+    def shared(self, build: "Callable[[ComponentStore], ComponentT]") -> ComponentT:
+        """Return what is built over these components once, for all modes together."""
+        if build not in self._shared:
+            self._shared[build] = build(self)
+        return cast("ComponentT", self._shared[build])
+
     def size_bytes(self, component: Component[Any]) -> int:
         """How much the component takes once loaded, read from its files' headers.
 
@@ -287,7 +298,8 @@ class ComponentStore:
 
     def _absent(self, path: Path, expected: str) -> WeightsError:
         is_ours = path.is_relative_to(self.profile.weights_dir)  # and not a language model's
-        command = self.profile.fetch_command if is_ours else None
+        component = path.relative_to(self.profile.weights_dir).parts[0] if is_ours else ""
+        command = self.profile.fetch_command_for(component) if is_ours else None
         return WeightsError(path, f"{expected}; to get it: {command}" if command else expected)
 
     def _weights(self, component: Component[Any]) -> Weights:

@@ -23,6 +23,9 @@ from torch import Tensor, nn
 MAX_TOKENS: Final = 128
 """Of a text, its end token included; the encoder was trained on no more."""
 
+EMPTY_LENGTH: Final = 2
+"""Of an empty text: its end token and the zeroed position after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
@@ -83,7 +86,40 @@ class Projection(nn.Module):
 
         It is the null embedding at position 0, the only one seen, and zeros up to the length.
         """
-        lengths = conditioning.lengths
+        return self._unconditional(conditioning.lengths)
+
+    def wordless(self) -> Conditioning:
+        """Return a context of no words, (1, 2, C): as long as an empty text's would be."""
+        length = torch.tensor([EMPTY_LENGTH], device=self.null_embedding.device)
+        return self._unconditional(length)
+
+    def blank(self) -> Conditioning:
+        """Return a context of zeros that nothing looks at: :meth:`uncut`, of no words."""
+        zeros = self.null_embedding.new_zeros(1, 1, len(self.null_embedding))
+        # Zero in every position is the same at any length.
+        return Conditioning(zeros, zeros[:, :, 0], torch.ones_like(zeros[:, 0, 0]).long())
+
+    def uncut(self, states: Tensor, mask: Tensor, *, is_negative: bool) -> Conditioning:
+        """Project as the published image adapter has it: all positions, padding included.
+
+        Args:
+            states: (B, L, D) float, as in :meth:`forward`.
+            mask: (B, L) likewise.
+            is_negative: then padding is zero; else it is what projecting a zero gives.
+
+        Returns:
+            Contexts of 128 positions.
+
+        Source: ai-forever/kandinsky3-diffusers, `kandinsky3_pipeline_ip_adapter.py:160-240`.
+        """
+        missing = MAX_TOKENS - mask.shape[1]
+        visible = nn.functional.pad(mask.to(states.dtype), (0, missing))
+        states = nn.functional.pad(states, (0, 0, 0, missing)) * visible[:, :, None]
+        projected = self.norm(self.linear(states))
+        context = projected * visible[:, :, None] if is_negative else projected
+        return Conditioning(context, visible, torch.full_like(mask[:, 0], MAX_TOKENS).long())
+
+    def _unconditional(self, lengths: Tensor) -> Conditioning:
         batch, longest = len(lengths), int(lengths.max())
         context = self.null_embedding.new_zeros(batch, longest, len(self.null_embedding))
         first = torch.zeros_like(context)

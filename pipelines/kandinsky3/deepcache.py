@@ -6,6 +6,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from pipelines.kandinsky3.sampler import UNet
+
 
 class DeepCache:
     """A UNet of which only the outermost level is computed at every call.
@@ -44,10 +46,7 @@ class DeepCache:
     ) -> tuple[Tensor]:
         """Predict the noise in ``sample``, (B, 4, h, w), as the UNet does or nearly so."""
         unet = self._unet
-        bias = (1 - encoder_attention_mask.to(sample.dtype)) * -10_000.0
-        time = unet.time_embedding(unet.time_proj(timestep).to(sample.dtype))
-        time = unet.add_time_condition(time, encoder_hidden_states, bias[:, None])
-        given = (time, encoder_hidden_states, bias[:, None])
+        given = block_inputs(unet, sample, timestep, encoder_hidden_states, encoder_attention_mask)
         outer = unet.down_blocks[0](unet.conv_in(sample), *given)  # (B, C, h/2, w/2)
         if self._calls % self._interval == 0:
             self._deep = self._through_the_deep(outer, given)
@@ -65,3 +64,32 @@ class DeepCache:
         for level, block in enumerate(self._unet.up_blocks[:-1]):
             states = block(torch.cat([states, skips.pop()], dim=1) if level else states, *given)
         return states
+
+
+def block_inputs(
+    unet: Any,  # noqa: ANN401 - a Kandinsky3UNet, or what has its parts
+    sample: Tensor,
+    timestep: Tensor,
+    context: Tensor,
+    mask: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Prepare what each block gets beside the states: the time, the context, and its bias.
+
+    Args:
+        unet: whose time embedding, which heeds the context, it is.
+        sample: noisy latents, (B, 4, h, w), for their precision.
+        timestep: (B,), 0 to 999.
+        context: (B, L, C).
+        mask: (B, L), 1 where attention looks.
+
+    Returns:
+        (B, T), (B, L, C), and (B, 1, L), added to attention before its softmax.
+    """
+    bias = (1 - mask.to(sample.dtype))[:, None] * -10_000.0
+    time = unet.time_embedding(unet.time_proj(timestep).to(sample.dtype))
+    return unet.add_time_condition(time, context, bias), context, bias
+
+
+def cached(unet: UNet, interval: int) -> UNet:
+    """Put a UNet's cache around it for one denoising loop, unless it is asked whole each time."""
+    return DeepCache(unet, interval) if interval > 1 else unet

@@ -1,20 +1,21 @@
 """Kandinsky 3 as recipes speak of it: the blocks, bound to one profile's components."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any, Final, cast
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from pipelines.contracts import GenerationError, OnStep, Picture
 from pipelines.kandinsky3 import load, movq, sampler
 from pipelines.kandinsky3.conditioning import Conditioning, stack, tokenize
-from pipelines.kandinsky3.deepcache import DeepCache
+from pipelines.kandinsky3.deepcache import cached
 from pipelines.kandinsky3.load import Variant
 from pipelines.kandinsky3.preview import Previews
 from pipelines.kandinsky3.progress import Progress
+from pipelines.kandinsky3.remembered import Remembered
 from pipelines.kandinsky3.sampler import Rows, UNet, Watch
 from pipelines.kandinsky3.timesteps import FLASH_TIMESTEPS, tail, timesteps
 from pipelines.pictures import encode_picture
@@ -22,7 +23,7 @@ from pipelines.profiles import QualitySettings
 from pipelines.weights import Component, ComponentStore
 
 CACHED_TEXTS: Final = 128
-"""A full-size context is 2 MB at most in float32, 128 x 4096 numbers, and half that in 16 bits."""
+"""The encoder's states of one are 2 MB at most in float32, 128 x 4096 numbers."""
 
 
 class NotFinite(GenerationError):
@@ -38,8 +39,16 @@ class Kandinsky3:
 
     def __init__(self, store: ComponentStore) -> None:
         self._store = store
-        store.settle(load.weighty(store.profile.qualities))
-        self._texts: OrderedDict[tuple[Variant, str], Conditioning] = OrderedDict()
+        profile = store.profile
+        is_seeing = profile.image_prompts is not None
+        weighty = load.weighty(profile.qualities, image_prompts=is_seeing, shapes=profile.shapes)
+        store.settle(weighty)
+        self._states: Remembered[str, tuple[Tensor, Tensor]] = Remembered(CACHED_TEXTS)
+
+    @classmethod
+    def of(cls, store: ComponentStore) -> "Kandinsky3":
+        """Return the one that all modes of a store share."""
+        return store.shared(cls)
 
     @property
     def pictures_at_once(self) -> int:
@@ -79,17 +88,10 @@ class Kandinsky3:
 
     @torch.inference_mode()
     def context(self, text: str, variant: Variant) -> Conditioning:
-        """Encode one text alone, so that its context depends on no other.
-
-        The last :data:`CACHED_TEXTS` are remembered, and of those the encoder is not asked again.
-        """
-        key = (variant, text)
-        if key not in self._texts:
-            self._texts[key] = self._encode(text, variant)
-            if len(self._texts) > CACHED_TEXTS:
-                self._texts.popitem(last=False)
-        self._texts.move_to_end(key)
-        return self._texts[key]
+        """Encode one text alone, so that its context depends on no other; see :meth:`states`."""
+        states, mask = self.states(text)
+        context: Conditioning = self._store.get(load.PROJECTIONS[variant])(states, mask)
+        return context
 
     @torch.inference_mode()
     def draw(
@@ -109,20 +111,20 @@ class Kandinsky3:
             settings: steps, guidance and the like.
             watch: see :mod:`sampler`.
         """
-        prompts = self.contexts(rows, texts, "base")
+        prompts = self.contexts([texts[index] for index in rows.indices], "base")
         steer_away = self.negatives(prompts, [negatives[index] for index in rows.indices])
         return self.sample(rows, prompts, steer_away, settings, watch)
 
     @torch.inference_mode()
     def flash(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
         """Denoise with the distilled model; arguments as in :meth:`draw`."""
-        prompts = self.contexts(rows, texts, "flash")
+        prompts = self.contexts([texts[index] for index in rows.indices], "flash")
         return sampler.flash(self.unet("flash"), rows, prompts, watch=watch)
 
     @torch.inference_mode()
     def refine(self, rows: Rows, texts: Sequence[str], watch: Watch) -> Rows:
         """Sharpen what :meth:`draw` made; arguments as there."""
-        prompts = self.contexts(rows, texts, "flash")
+        prompts = self.contexts([texts[index] for index in rows.indices], "flash")
         return sampler.refine(self.unet("flash"), rows, prompts, watch=watch)
 
     @torch.inference_mode()
@@ -147,10 +149,10 @@ class Kandinsky3:
         """
         if settings is None:
             at = tail(FLASH_TIMESTEPS, strength)
-            prompts = self.contexts(rows, texts, "flash")
+            prompts = self.contexts([texts[index] for index in rows.indices], "flash")
             return sampler.flash(self.unet("flash"), rows, prompts, watch=watch, at=at)
         at = tail(timesteps(settings.steps), strength)
-        prompts = self.contexts(rows, texts, "base")
+        prompts = self.contexts([texts[index] for index in rows.indices], "base")
         steer_away = self.negatives(prompts, [negatives[index] for index in rows.indices])
         return self.sample(
             sampler.noised(rows, at[0]), prompts, steer_away, settings, watch, at=at
@@ -177,12 +179,11 @@ class Kandinsky3:
             settings: steps, guidance and the like.
             watch: see :mod:`sampler`.
             at: the timesteps; those of ``settings`` if none are given.
-            unet: asked in place of the base UNet, for example one that sees pictures as well.
+            unet: asked in place of the base UNet and its cache, for example one that sees
+                pictures as well.
         """
-        unet = unet or self.unet("base")
-        interval = settings.cache_interval
         return sampler.ancestral(
-            DeepCache(unet, interval) if interval > 1 else unet,
+            unet or cached(self.unet("base"), settings.cache_interval),
             rows,
             prompts,
             negatives,
@@ -196,11 +197,14 @@ class Kandinsky3:
         """Ask the store for a variant's UNet."""
         return cast("UNet", self._store.get(load.UNETS[variant]))
 
-    def contexts(self, rows: Rows, texts: Sequence[str], variant: Variant) -> Conditioning:
-        """Join the contexts of the rows that are left; ``texts`` are those of the start."""
-        return reduce(stack, (self.context(texts[index], variant) for index in rows.indices))
+    def contexts(self, texts: Sequence[str], variant: Variant) -> Conditioning:
+        """Join the contexts of texts, a row each; an empty one is the null embedding."""
+        wordless = self._store.get(load.PROJECTIONS[variant]).wordless()
+        return reduce(stack, (self.context(t, variant) if t else wordless for t in texts))
 
-    def negatives(self, prompts: Conditioning, texts: Sequence[str]) -> Conditioning:
+    def negatives(
+        self, prompts: Conditioning, texts: Sequence[str], variant: Variant = "base"
+    ) -> Conditioning:
         """Join what each row steers away from: its negative text, or the null embedding.
 
         A negative text keeps its own length and mask. The reference cuts it to the length of the
@@ -210,14 +214,15 @@ class Kandinsky3:
         Args:
             prompts: the contexts of the rows.
             texts: of each of them, by position; an empty one is the null embedding.
+            variant: whose contexts they are.
 
         Source: ai-forever/Kandinsky-3, `condition_processors.py:21-31`.
         """
-        nothing = self._store.get(load.PROJECTIONS["base"]).unconditional_for(prompts)
+        nothing = self._store.get(load.PROJECTIONS[variant]).unconditional_for(prompts)
         return reduce(
             stack,
             (
-                self.context(text, "base") if text else nothing.keep([position])
+                self.context(text, variant) if text else nothing.keep([position])
                 for position, text in enumerate(texts)
             ),
         )
@@ -240,10 +245,17 @@ class Kandinsky3:
             for image, index, is_fine in zip(images, rows.indices, is_finite, strict=True)
         ]
 
-    def _encode(self, text: str, variant: Variant) -> Conditioning:
+    @torch.inference_mode()
+    def states(self, text: str) -> tuple[Tensor, Tensor]:
+        """Ask the text encoder what it makes of one text: (1, L, D) and its mask, (1, L).
+
+        The last :data:`CACHED_TEXTS` are remembered, and of those the encoder is not asked again,
+        whichever UNet they are for.
+        """
+        return self._states.get(text, lambda: self._encode(text))
+
+    def _encode(self, text: str) -> tuple[Tensor, Tensor]:
         ids, mask = tokenize(self._store.get(load.TOKENIZER), [text])
         ids, mask = ids.to(self._store.device), mask.to(self._store.device)
         encoder = cast("Any", self._store.get(load.TEXT_ENCODER))
-        states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        context: Conditioning = self._store.get(load.PROJECTIONS[variant])(states, mask)
-        return context
+        return encoder(input_ids=ids, attention_mask=mask).last_hidden_state, mask

@@ -117,6 +117,8 @@ class PromptStep:
         return [piece for piece in asked if piece.asks]
 
     def _about_words(self, request: WordedRequest) -> Ask | None:
+        if not request.prompt.strip():
+            return None
         if request.wording == "beautified":
             return Ask("beautify", request.prompt)
         return self._translation(request.prompt)

@@ -9,17 +9,36 @@ import torch
 from diffusers import Kandinsky3UNet, VQModel
 from safetensors.torch import save_file
 from torch import nn
-from transformers import T5Config, T5EncoderModel, T5Tokenizer
+from transformers import (
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
+from pipelines.kandinsky3 import controlnet_layout
 from pipelines.kandinsky3.conditioning import Projection
+from pipelines.kandinsky3.controlnet import ControlBranch, InputHint
+from pipelines.kandinsky3.ip_adapter import IPAdapter, TextContext
 from pipelines.memory import Working
-from pipelines.profiles import Profile, QualitySettings, Size
+from pipelines.profiles import (
+    ImagePromptSettings,
+    Profile,
+    QualitySettings,
+    ShapeSettings,
+    Size,
+)
 from pipelines.weights import ComponentStore
 
 NO_ROOM: Final = Working(row_bytes_per_px=0, decoder_bytes_per_px=0, reserve_bytes=0)
 """What is reserved for a full-size model's activations is many times these weights."""
 
 WIDTH: Final = 16
+EMBEDDING_DIM: Final = 24
+IMAGE_PROMPTS: Final = ImagePromptSettings(steps=4)
+SHAPES: Final = ShapeSettings(steps=4, edges="gradient")
+HINT_CHANNELS: Final = (4, 4, 4, 4)
 WORDS: Final = ("a", "red", "blue", "green", "circle", "square", "cat", "on", "hill", "and")
 
 
@@ -43,6 +62,9 @@ def make_weights(folder: Path) -> Path:
         projection = Projection(WIDTH, WIDTH)
         nn.init.normal_(projection.null_embedding)
         save_file(projection.state_dict(), folder / f"conditioning{suffix}.safetensors")
+    save_image_encoder(folder)
+    save_image_adapter(folder)
+    save_controlnet(folder, ControlBranch.from_unet(_unet(folder), HINT_CHANNELS))
     latent_rgb = {"weight": torch.randn(3, 4) / 4, "bias": torch.zeros(3)}
     save_file(latent_rgb, folder / "latent_rgb.safetensors")
     write_manifest(folder)
@@ -86,6 +108,45 @@ def make_profile(weights_dir: Path, **changes: object) -> Profile:
 def make_store(weights_dir: Path, **changes: object) -> ComponentStore:
     """Open the weights in this process."""
     return ComponentStore.open(make_profile(weights_dir, **changes))
+
+
+def save_image_encoder(folder: Path) -> None:
+    """Write a CLIP that sees little."""
+    config = CLIPVisionConfig(
+        hidden_size=WIDTH,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=8,
+        projection_dim=EMBEDDING_DIM,
+    )
+    CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
+
+
+def save_image_adapter(folder: Path, text_context: TextContext = "cut") -> None:
+    """Write an adapter for the base UNet that is heard well."""
+    adapter = IPAdapter.fresh(Kandinsky3UNet.from_pretrained(folder / "unet"), EMBEDDING_DIM)
+    for weight in adapter.parameters():
+        nn.init.normal_(weight, std=0.3)
+    said = {"variant": "base", "text_context": text_context}
+    save_file(adapter.state_dict(), folder / "image_adapter.safetensors", metadata=said)
+
+
+def save_controlnet(folder: Path, control: ControlBranch | InputHint) -> None:
+    """Write a ControlNet that is heard well."""
+    for weight in control.parameters():
+        nn.init.normal_(weight, std=0.3)
+    made = folder / "controlnet"
+    made.mkdir(exist_ok=True)
+    controlnet_layout.write_config(control, made)
+    save_file(control.state_dict(), made / controlnet_layout.WEIGHTS)
+
+
+def _unet(folder: Path) -> nn.Module:
+    unet = Kandinsky3UNet.from_pretrained(folder / "unet")
+    unet.encoder_hid_proj = nn.Identity()
+    return cast("nn.Module", unet)
 
 
 def _save_text(folder: Path) -> None:

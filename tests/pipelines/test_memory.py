@@ -32,8 +32,8 @@ from pipelines.profiles import Profile, load_profile
 from pipelines.residence import Hosted
 from pipelines.text_to_image import TextToImage, TextToImageRequest
 from pipelines.weights import ComponentStore
+from tests.pipelines.looking import keep_all, pixels
 from tests.pipelines.micro import NO_ROOM
-from tests.pipelines.test_text_to_image import keep_all, pixels
 
 GB = 10**9
 ENOUGH_RAM = 64 * GB
@@ -112,6 +112,18 @@ def test_with_little_main_memory_a_smaller_encoder_is_kept_rather_than_a_large_o
     assert (made.name, made.placements["text encoder"].where) == ("encoder_8bit", "reloaded")
 
 
+def test_a_companion_has_room_beside_the_denoiser_it_works_with() -> None:
+    parts = [
+        Weights("UNet", "denoiser", {"full": 100}, 10),
+        Weights("adapter", "companion", {"full": 50}, 10),
+        Weights("MoVQ", "decoder", {"full": 120}, 10),
+    ]
+    demand = replace(DEMAND, name="offload_encoder", working=NO_ROOM)
+    assert plan(parts, 150, ENOUGH_RAM, demand).peak_bytes == 150
+    with pytest.raises(DeviceTooSmall, match=r"0\.00 GB of each for image_prompts and shapes"):
+        plan(parts, 149, ENOUGH_RAM, demand)
+
+
 def test_only_what_is_too_large_by_itself_is_streamed(full_size: list[Weights]) -> None:
     made = plan(full_size, 8 * GB, ENOUGH_RAM, DEMAND)
     streamed = [p.name for p in made.placements.values() if p.where == "streamed"]
@@ -132,6 +144,7 @@ def test_a_plan_that_cannot_be_says_in_one_sentence_what_would(full_size: list[W
         plan(full_size, 3 * GB, ENOUGH_RAM, DEMAND)
     said = str(caught.value)
     assert "3.00 GB" in said
+    assert "image_prompts" not in said
     assert "\n" not in said
     for name in PLANS[:-1]:
         (needed_gb,) = re.findall(rf"\b{name} ([\d.]+) GB", said)
@@ -226,6 +239,7 @@ def profile() -> Profile:
     shipped = load_profile(ROOT / "config.yaml", "micro")
     few_steps: dict[str, Any] = {"base": {"steps": 1}, "refined": {"steps": 1}, "flash": {}}
     values = shipped.model_dump() | {"qualities": few_steps, "device": "cpu", "threads": 1}
+    values |= {"image_prompts": None, "shapes": None}
     return Profile.model_validate(values)
 
 

@@ -83,16 +83,30 @@ def original_state(model: Literal["unet", "unet_inpaint", "movq"]) -> dict[str, 
     if model == "unet_inpaint":
         state["conv_in.weight"] = torch.empty(16, 9, 3, 3)
     return {
-        (name := _renamed(key, _UNET_NAMES)): _drawn(name, tuple(tensor.shape))
+        (name := _renamed(key, _UNET_NAMES)): drawn(name, tuple(tensor.shape))
         for key, tensor in state.items()
     }
+
+
+def adapter_state(embedding_dim: int = 24, tokens: int = 4) -> dict[str, Tensor]:
+    """Return the recorded image adapter's weights as the original's UNet holds them."""
+    unet = _unet()
+    shapes = {"image_proj.weight": (tokens * 32, embedding_dim), "image_proj.bias": (tokens * 32,)}
+    shapes |= {"image_norm.weight": (32,), "image_norm.bias": (32,)}
+    for key, tensor in unet.state_dict().items():
+        name = _renamed(key, _UNET_NAMES)
+        if re.search(r"\.resnet_attn_blocks\.\d\.1\.attention\.output_layer\.weight$", name):
+            at, width = name.removesuffix("output_layer.weight") + "processor", len(tensor)
+            for part, inputs in (("to_key_ip", 32), ("to_v_ip", 32), ("to_out_ip", width)):
+                shapes |= {f"{at}.{part}.weight": (width, inputs), f"{at}.{part}.bias": (width,)}
+    return {key: drawn(key, shape) for key, shape in shapes.items()}
 
 
 def _original_movq_tensor(key: str, tensor: Tensor) -> tuple[str, Tensor]:
     name, shape = _renamed(key, _MOVQ_NAMES), tuple(tensor.shape)
     # The original's attention is made of 1x1 convolutions.
     is_map = "attentions" in key and ".to_" in key and key.endswith(".weight")
-    return name, _drawn(name, (*shape, 1, 1) if is_map else shape)
+    return name, drawn(name, (*shape, 1, 1) if is_map else shape)
 
 
 def _unet() -> nn.Module:
@@ -125,7 +139,7 @@ def _movq() -> nn.Module:
 
 def _filled(module: Any, names: Any) -> nn.Module:
     state = {
-        key: _drawn(_renamed(key, names), tuple(tensor.shape))
+        key: drawn(_renamed(key, names), tuple(tensor.shape))
         for key, tensor in module.state_dict().items()
     }
     module.load_state_dict(state)
@@ -138,7 +152,8 @@ def _renamed(key: str, names: Any) -> str:
     return key
 
 
-def _drawn(original_key: str, shape: tuple[int, ...]) -> Tensor:
+def drawn(original_key: str, shape: tuple[int, ...]) -> Tensor:
+    """Draw a weight from the name it has in the original."""
     random = np.random.RandomState(zlib.crc32(original_key.encode()) & 0x7FFFFFFF)
     values = random.standard_normal(shape)
     if len(shape) > 1:

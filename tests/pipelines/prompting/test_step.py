@@ -8,6 +8,7 @@ from pipelines.kandinsky3.load import TOKENIZER
 from pipelines.prompting.chat import NEGATIVE_AS_TYPED, NO_ANSWER, REFUSED, SYSTEM, UNUSABLE
 from pipelines.prompting.settings import PromptingSettings
 from pipelines.prompting.step import PromptStep
+from pipelines.style_transfer import StyleTransferRequest
 from pipelines.text_to_image import TextToImageRequest
 from pipelines.weights import ComponentStore
 from tests.pipelines.prompting.llm_server import Exchange, LanguageServer, responding, saying
@@ -50,6 +51,18 @@ def test_typed_words_become_the_models(step: PromptStep, server: LanguageServer)
     server.behave = saying('Here is the prompt:\n"A blue square, soft light."')
     assert settle(step, asking()) == {0: Drawn(words="A blue square, soft light.")}
     assert server.asked[0]["messages"][0]["content"] == SYSTEM["beautify"].strip()
+
+
+def test_words_that_nobody_typed_are_not_asked_for(
+    step: PromptStep, server: LanguageServer
+) -> None:
+    shown = {"images": ({"key": "0" * 64},) * 2, "seed": 1, "width_px": 64, "height_px": 64}
+    request = StyleTransferRequest.model_validate({**shown, "wording": "beautified"})
+    assert settle(step, request) == {}
+    assert server.asked == []
+    server.behave = saying("people")
+    negative = request.model_copy(update={"negative_prompt": "люди"})
+    assert settle(step, negative) == {0: Drawn(words="", negative_words="people")}
 
 
 def test_what_the_encoder_reads_is_translated_for_nobody(
