@@ -22,9 +22,9 @@ LANGUAGES: Final[tuple[Language, ...]] = ("en", "ru")
 class Caption:
     """A text and what it says: what the text leaves open of ``scene`` is in ``unsaid``.
 
-    That may be the ``background``, a single thing's ``colour`` or ``shape``, the ``arrangement``
-    of two things (the first mentioned is then the left or the upper one), and a face's ``skin``,
-    ``hair`` and ``eyes``.
+    That may be the ``background``, the things' ``colour`` or ``shape``, the ``place`` of one thing
+    or the ``arrangement`` of two (the first mentioned is then the left or the upper one), and a
+    face's ``skin``, ``hair`` and ``eyes``; or ``things``: all but the ground.
     """
 
     text: str
@@ -57,7 +57,12 @@ _LETTERS = {"en": "abcdefghijklmnopqrstuvwxyz", "ru": "абвгдежзиклм�
 
 
 def caption(
-    scene: Scene, language: Language, rng: random.Random, *, with_filler: bool = True
+    scene: Scene,
+    language: Language,
+    rng: random.Random,
+    *,
+    with_filler: bool = True,
+    unsaid: frozenset[str] | None = None,
 ) -> Caption:
     """Put a scene into words.
 
@@ -66,9 +71,11 @@ def caption(
         language: in which language.
         rng: chooses the phrasing.
         with_filler: also leave things unsaid at times, and put words around that mean nothing.
+        unsaid: leaves just this open, as listed at :class:`Caption`.
     """
-    chances = _OPEN[scene.kind] if with_filler else {}
-    unsaid = frozenset(name for name, chance in chances.items() if rng.random() < chance)
+    if unsaid is None:
+        chances = _OPEN[scene.kind] if with_filler else {}
+        unsaid = frozenset(name for name, chance in chances.items() if rng.random() < chance)
     say = english.say if language == "en" else russian.say
     text = say(scene, unsaid, rng)
     if language == "ru" and rng.random() < 0.5:  # half of what is typed has no dots

@@ -14,6 +14,7 @@ _SHAPES: Final = {
     "ring": ("ring", "ring", "donut"),
 }
 _ANYTHING: Final[tuple[str, ...]] = ("", "", "thing", "shape")
+_EITHER: Final[tuple[str, ...]] = ("thing", "shape")  # of two, each needs a noun to be one
 _SIZES: Final = {"small": ("small", "little", "tiny"), "medium": ("",), "large": ("large", "big")}
 _PLACES: Final = {
     "centre": ("", "", "", "in the centre", "in the center", "in the middle"),
@@ -99,13 +100,16 @@ _JOINTS: Final[tuple[str, ...]] = (" with ", " , ")
 
 def say(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
     """Put the scene into words, but for what is to be left open; marks stand apart."""
+    if "things" in unsaid:
+        return _ground(scene, rng)
     if scene.face:
         subject, frames = _portrait(scene.face, unsaid, rng), _FRAMES_OF_TWO
     elif len(scene.things) == 2:
         subject, frames = _two(scene, unsaid, rng), _FRAMES_OF_TWO
     else:
         subject, frames = _thing(scene.things[0], unsaid, rng), _FRAMES
-    place = rng.choice(_PLACES[scene.things[0].place]) if scene.kind in {"one", "faded"} else ""
+    is_placed = scene.kind in {"one", "faded"} and "place" not in unsaid
+    place = rng.choice(_PLACES[scene.things[0].place]) if is_placed else ""
     if "background" in unsaid:
         return f"{subject} {place}"
     colours = [_colour(name, rng) for name in (scene.background, scene.fades_to) if name]
@@ -115,6 +119,14 @@ def say(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
         on=rng.choice(_ON_FADING if scene.fades_to else _ON).format(*colours),
         ground=(_GROUND_FADING if scene.fades_to else _GROUND).format(*colours),
     )
+
+
+def _ground(scene: Scene, rng: random.Random) -> str:
+    """The ground alone: "a red background", "on a red background"."""
+    colours = [_colour(name, rng) for name in (scene.background, scene.fades_to) if name]
+    ground = (_GROUND_FADING if scene.fades_to else _GROUND).format(*colours)
+    on = rng.choice(_ON_FADING if scene.fades_to else _ON).format(*colours)
+    return rng.choice((on, on, ground, f"a {ground}"))
 
 
 def phrases() -> list[str]:
@@ -132,18 +144,24 @@ def _colour(name: str, rng: random.Random) -> str:
     return rng.choice(_COLOURS.get(name, (name,)))
 
 
-def _thing(thing: Thing, unsaid: frozenset[str], rng: random.Random) -> str:
+def _thing(
+    thing: Thing,
+    unsaid: frozenset[str],
+    rng: random.Random,
+    anything: tuple[str, ...] = _ANYTHING,
+) -> str:
+    nouns = anything if "shape" in unsaid else _SHAPES.get(thing.shape, (thing.shape,))
     words = (
         rng.choice(_ARTICLES),
         rng.choice(_SIZES[thing.size]),
         "" if "colour" in unsaid else _colour(thing.colour, rng),
-        rng.choice(_ANYTHING if "shape" in unsaid else _SHAPES.get(thing.shape, (thing.shape,))),
+        rng.choice(nouns),
     )
     return " ".join(word for word in words if word)
 
 
 def _two(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
-    first, second = (_thing(thing, unsaid, rng) for thing in scene.things)
+    first, second = (_thing(thing, unsaid, rng, _EITHER) for thing in scene.things)
     frames = _BESIDE if scene.things[0].place == "left" else _ABOVE
     if "arrangement" in unsaid:
         frames = _TOGETHER

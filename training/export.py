@@ -16,7 +16,11 @@ from typing import TypeVar
 from diffusers import VQModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers import CLIPVisionModelWithProjection
 
+from pipelines.kandinsky3 import controlnet_layout
+from pipelines.kandinsky3.controlnet import ControlBranch
+from pipelines.kandinsky3.ip_adapter import IPAdapter
 from training.unet import Painter
 
 MANIFEST = "manifest.json"
@@ -33,6 +37,9 @@ class Parts:
     base: Painter
     flash: Painter
     latent_rgb: tuple[Tensor, Tensor]  # weight (3, 4) and bias (3,): latents to RGB in [-1, 1]
+    image_encoder: CLIPVisionModelWithProjection
+    image_adapter: IPAdapter
+    control: ControlBranch
 
 
 def export(parts: Parts, folder: Path, facts: dict[str, object]) -> None:
@@ -73,6 +80,33 @@ def write_manifest(folder: Path, facts: dict[str, object]) -> None:
     _replace_manifest(folder, {"licence": "Apache-2.0", **facts, "files": files})
 
 
+def list_anew(folder: Path) -> None:
+    """List every file again, after a component was added, and keep the facts about the set."""
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        path.chmod(0o644)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    write_manifest(folder, {name: manifest[name] for name in manifest if name != "files"})
+
+
+def write_image_encoder(vision: CLIPVisionModelWithProjection, folder: Path) -> None:
+    """Write the image encoder to its place in the weights folder."""
+    _half(vision).save_pretrained(folder / "image_encoder")
+
+
+def write_image_adapter(adapter: IPAdapter, folder: Path) -> None:
+    """Write the image adapter to its place in the weights folder."""
+    said = {"format": "pt", "variant": "base", "text_context": adapter.text_context}
+    _save(adapter, folder / "image_adapter.safetensors", said)
+
+
+def write_control(branch: ControlBranch, folder: Path) -> None:
+    """Write the ControlNet's side branch to its place in the weights folder."""
+    target = folder / "controlnet"
+    target.mkdir(exist_ok=True)
+    controlnet_layout.write_config(branch, target)
+    _save(branch, target / controlnet_layout.WEIGHTS, {"format": "pt"})
+
+
 def record_score(folder: Path, quality: str, shares: dict[str, float | int]) -> None:
     """Add to the manifest how a quality scored; the files stay as listed."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -96,6 +130,9 @@ def _write(parts: Parts, folder: Path) -> None:
         painter.unet.save_config(unet)
         _save(painter.unet, unet / "diffusion_pytorch_model.safetensors", said)
         _save(painter.projection, folder / f"conditioning{suffix}.safetensors", said)
+    write_image_encoder(parts.image_encoder, folder)
+    write_image_adapter(parts.image_adapter, folder)
+    write_control(parts.control, folder)
     weight, bias = parts.latent_rgb
     save_file({"weight": weight, "bias": bias}, folder / "latent_rgb.safetensors")
 
@@ -108,3 +145,4 @@ def _half(module: Module) -> Module:
 def _save(module: nn.Module, path: Path, said: dict[str, str]) -> None:
     tensors = {name: t.half().contiguous() for name, t in module.state_dict().items()}
     save_file(tensors, path, metadata=said)
+    path.chmod(0o644)  # the library lets none but the owner read

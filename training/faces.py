@@ -60,18 +60,18 @@ def sample_face(rng: random.Random) -> Face:
     )
 
 
-def draw_face(canvas: Image.Image, face: Face, rng: random.Random) -> None:
+def draw_face(canvas: Image.Image, face: Face, rng: random.Random, shades: random.Random) -> None:
     """Paint the face over the middle of an RGB canvas, its size and spot a little at random."""
     short_px = min(canvas.size) * rng.uniform(0.94, 1.06)
     x, y = (side * (0.5 + rng.uniform(-0.02, 0.02)) for side in canvas.size)
     pen = _Pen(ImageDraw.Draw(canvas), x, y + 0.02 * short_px, short_px)
-    skin, hair = shaded(rng, SKINS[face.skin]), shaded(rng, HAIRS[face.hair])
+    skin, hair = shaded(shades, SKINS[face.skin]), shaded(shades, HAIRS[face.hair])
     pen.ellipse(0, _HAIR[2], _HAIR[0], _HAIR[1], hair)
     for side in (-1, 1):
         pen.ellipse(side * HEAD[0], 0.02, 0.045, 0.07, skin)
     pen.ellipse(0, 0, *HEAD, skin)
     pen.cap(_FRINGE, hair)
-    iris = shaded(rng, EYES[face.eyes])
+    iris = shaded(shades, EYES[face.eyes])
     for side in (-1, 1):
         at = (side * EYE_AT[0], EYE_AT[1])
         pen.ellipse(*at, EYE_RADIUS, EYE_RADIUS, EYEBALL)

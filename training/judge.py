@@ -73,6 +73,26 @@ def _marks_of_face(picture: Picture, background: str, face: Face) -> dict[str, b
     }
 
 
+def figure(picture: Picture, scene: Scene) -> Mask:
+    """Tell which pixels show the scene's things, or its face, and not the ground.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        scene: what it is to show; only whether it is a face matters.
+
+    Returns:
+        (H, W); a rim smoothed by drawing belongs to what it is nearer to in colour.
+    """
+    pixels = picture.astype(np.float32)
+    ground = _ground(pixels)
+    pieces = _pieces(np.linalg.norm(pixels - ground, axis=-1) > _DIFFERENT)
+    shown = np.zeros(picture.shape[:2], np.bool_)
+    for piece in pieces:
+        # A face has many colours, and none of them is its ink.
+        shown |= piece if scene.face else _outline(pixels, ground, piece, is_alone=False)[1]
+    return shown
+
+
 def judge(picture: Picture) -> Verdict:
     """Name the ground and the shapes on it.
 
@@ -200,13 +220,19 @@ def _flooded(mask: Mask, start: int) -> Mask:
 
 
 def _thing(pixels: Pixels, ground: Pixels, piece: Mask, *, is_alone: bool) -> Thing:
+    ink, mask = _outline(pixels, ground, piece, is_alone=is_alone)
+    return Thing(_shape(mask), _nearest(ink, COLOURS), place=_place(mask))
+
+
+def _outline(
+    pixels: Pixels, ground: Pixels, piece: Mask, *, is_alone: bool
+) -> tuple[Pixels, Mask]:
+    """A piece's colour, and the pixels nearer to it than to the ground."""
     core = _eroded(piece)
     ink = np.median(pixels[core if core.sum() > 8 else piece], axis=0)
     to_ink, to_ground = (np.linalg.norm(pixels - colour, axis=-1) for colour in (ink, ground))
     mask = (to_ink < to_ground) & (_grown(piece) if not is_alone else True)
-    if not mask.any():
-        mask = piece
-    return Thing(_shape(mask), _nearest(ink, COLOURS), place=_place(mask))
+    return ink, mask if mask.any() else piece
 
 
 def _in_order(things: list[Thing]) -> tuple[Thing, ...]:

@@ -174,6 +174,8 @@ _PERSONS: Final[tuple[str, ...]] = (
 
 def say(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
     """Put the scene into words, but for what is to be left open; marks stand apart."""
+    if "things" in unsaid:
+        return _ground(scene, rng)
     if scene.face:
         subject, frames = _portrait(scene.face, unsaid, rng), _FRAMES_OF_TWO
     elif len(scene.things) == 2:
@@ -184,20 +186,35 @@ def say(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
         noun = _ANYTHING if "shape" in unsaid else _noun(scene.things[0], rng)
         subject = _thing(scene.things[0], noun, case, unsaid)
         frames = _FRAMES
-    place = rng.choice(_PLACES[scene.things[0].place]) if scene.kind in {"one", "faded"} else ""
+    is_placed = scene.kind in {"one", "faded"} and "place" not in unsaid
+    place = rng.choice(_PLACES[scene.things[0].place]) if is_placed else ""
     if "background" in unsaid:
         return f"{subject} {place}"
-    stem, kind = _COLOURS[scene.background]
-    forms = {case: stem + _ENDINGS[kind][case] for case in ("m", "prep", "ins", "gen")}
-    if scene.fades_to:
-        stem, kind = _COLOURS[scene.fades_to]
-        forms["dat"] = stem + _ENDINGS[kind]["dat"]
+    forms = _ground_forms(scene)
     return rng.choice(frames).format(
         subject=subject,
         place=place,
         on=rng.choice(_ON_FADING if scene.fades_to else _ON).format(**forms),
         ground=(_GROUND_FADING if scene.fades_to else _GROUND).format(**forms),
     )
+
+
+def _ground_forms(scene: Scene) -> dict[str, str]:
+    """A ground's colours in the cases that the frames ask for."""
+    stem, kind = _COLOURS[scene.background]
+    forms = {case: stem + _ENDINGS[kind][case] for case in ("m", "prep", "ins", "gen")}
+    if scene.fades_to:
+        stem, kind = _COLOURS[scene.fades_to]
+        forms["dat"] = stem + _ENDINGS[kind]["dat"]
+    return forms
+
+
+def _ground(scene: Scene, rng: random.Random) -> str:
+    """The ground alone: "красный фон", "на красном фоне"."""
+    forms = _ground_forms(scene)
+    on = rng.choice(_ON_FADING if scene.fades_to else _ON)
+    ground = _GROUND_FADING if scene.fades_to else _GROUND
+    return rng.choice((on, on, ground)).format(**forms)
 
 
 def phrases() -> list[str]:
@@ -252,7 +269,9 @@ _ENDING_OF: Final[dict[Case, dict[Gender, str]]] = {
 
 
 def _two(scene: Scene, unsaid: frozenset[str], rng: random.Random) -> str:
-    (a, b), nouns = scene.things, [_noun(thing, rng) for thing in scene.things]
+    a, b = scene.things
+    is_open = "shape" in unsaid
+    nouns = [_ANYTHING if is_open else _noun(thing, rng) for thing in scene.things]
     frames = _BESIDE if a.place == "left" else _ABOVE
     if "arrangement" in unsaid:
         frames = _TOGETHER

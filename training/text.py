@@ -36,7 +36,7 @@ _THING = {
 }
 _FACE = {"skin": list(SKINS), "hair": list(HAIRS), "eyes": list(EYES), "mouth": list(MOUTHS)}
 _PLAIN = "plain"
-_ATTRIBUTES: Final[dict[str, list[str]]] = {
+ATTRIBUTES: Final[dict[str, list[str]]] = {
     "subject": ["one", "two", "face"],
     **_THING,
     **{f"{name}_2": values for name, values in _THING.items()},
@@ -122,9 +122,9 @@ class AttributeHeads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queries = nn.Parameter(torch.randn(len(_ATTRIBUTES), STATES_DIM) * 0.1)
+        self.queries = nn.Parameter(torch.randn(len(ATTRIBUTES), STATES_DIM) * 0.1)
         self.classifiers = nn.ModuleDict(
-            {name: nn.Linear(STATES_DIM, len(values)) for name, values in _ATTRIBUTES.items()}
+            {name: nn.Linear(STATES_DIM, len(values)) for name, values in ATTRIBUTES.items()}
         )
 
     def forward(self, states: Tensor, mask: Tensor) -> dict[str, Tensor]:
@@ -151,7 +151,7 @@ def _optimiser(encoder: T5EncoderModel, heads: AttributeHeads) -> torch.optim.Op
 
 
 def attributes(said: Caption) -> dict[str, str]:
-    """What a caption says, by the names of ``_ATTRIBUTES``; what it leaves open is not in it."""
+    """What a caption says, by the names of ``ATTRIBUTES``; what it leaves open is not in it."""
     scene = said.scene
     facts = {"subject": "face" if scene.face else ("one", "two")[len(scene.things) - 1]}
     for suffix, thing in zip(("", "_2"), scene.things, strict=False):
@@ -173,7 +173,7 @@ def grade(answers: dict[str, Tensor], captions: list[Caption]) -> tuple[Tensor, 
     """Summed cross-entropy, and the share of right answers by attribute."""
     loss, right = torch.zeros(()), {}
     facts = [attributes(said) for said in captions]
-    for name, values in _ATTRIBUTES.items():
+    for name, values in ATTRIBUTES.items():
         logits = answers[name]
         indices = [values.index(fact[name]) if name in fact else _IGNORED for fact in facts]
         target = torch.tensor(indices, device=logits.device)

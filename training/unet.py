@@ -6,6 +6,7 @@ place means is learned where a step is cheap.
 
 import copy
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def train(
         sizes, count = lesson(_CURRICULUM, budget.share)
         latents, scenes = shelves[rng.choice(sizes)].take(rng, count, encoder.device)
         conditioning = with_drop(painter, painter.read(tokenizer, phrase(scenes, rng)))
-        loss, error = _loss(painter, alphas, latents, conditioning)
+        loss, error = noise_error(painter, alphas, latents, conditioning)
         descend(optimiser, loss, budget)
         average.follow(painter, budget.steps)
         log(budget, error=error)
@@ -133,10 +134,12 @@ def phrase(scenes: list[Scene], rng: random.Random) -> list[str]:
     return [caption(scene, rng.choice(LANGUAGES), rng).text for scene in scenes]
 
 
-def with_drop(painter: Painter, conditioning: Conditioning) -> Conditioning:
+def with_drop(
+    painter: Painter, conditioning: Conditioning, share: float = _CAPTION_DROP
+) -> Conditioning:
     """Replace some rows by the unconditional branch: what guidance pushes away from."""
     nothing = painter.projection.unconditional_for(conditioning)
-    dropped = torch.rand(len(conditioning), device=conditioning.mask.device) < _CAPTION_DROP
+    dropped = torch.rand(len(conditioning), device=conditioning.mask.device) < share
     return Conditioning(
         torch.where(dropped[:, None, None], nothing.context, conditioning.context),
         torch.where(dropped[:, None], nothing.mask, conditioning.mask),
@@ -150,10 +153,23 @@ def _optimiser(painter: Painter) -> torch.optim.Optimizer:
     return adam([(fresh, 2.5e-3), (painter.encoder.parameters(), 3e-4)])
 
 
-def _loss(
-    painter: Painter, alphas: Tensor, latents: Tensor, conditioning: Conditioning
+def noise_error(
+    painter: Callable[[Tensor, Tensor, Conditioning], Tensor],
+    alphas: Tensor,
+    latents: Tensor,
+    conditioning: Conditioning,
+    weights_at: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Squared error of the predicted noise, weighted as min-SNR-5 (arXiv:2303.09556)."""
+    """Squared error of the predicted noise, weighted, and not.
+
+    Args:
+        painter: predicts the noise of noisy latents at timesteps, as :class:`Painter` does.
+        alphas: of :func:`alphas_cumprod`.
+        latents: of true pictures, (B, 4, h, w); their noise and timesteps are drawn here.
+        conditioning: a context of each.
+        weights_at: says how much errors count at signal-to-noise ratios, (B,); as min-SNR-5 does
+            (arXiv:2303.09556) if left out.
+    """
     noise = torch.randn_like(latents)
     timesteps = torch.randint(0, 1000, (len(latents),), device=latents.device)
     kept = alphas[timesteps]  # (B,), of the signal's variance
@@ -161,7 +177,7 @@ def _loss(
     noisy += (1 - kept).sqrt()[:, None, None, None] * noise
     errors = (painter(noisy, timesteps, conditioning) - noise).square().mean((1, 2, 3))
     snr = _LATENTS_STD**2 * kept / (1 - kept)
-    weights = (_SNR_CAP / snr).clamp(max=1.0)
+    weights = weights_at(snr) if weights_at else (_SNR_CAP / snr).clamp(max=1.0)
     return (errors * weights).mean(), errors.mean().detach()
 
 

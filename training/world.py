@@ -9,7 +9,7 @@ rest (exact radius, spot, tilt, shade) at random. Captions live in ``captions``,
 import random
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
@@ -158,8 +158,24 @@ def sample_scene(
     (kind,) = rng.choices(kinds, weights)
     while True:
         scene = _SAMPLERS[kind](rng)
-        if scene.is_held_out == held_out and _is_clear(scene):
+        if scene.is_held_out == held_out and is_clear(scene):
             return scene
+
+
+def recoloured(scene: Scene, rng: random.Random, *, held_out: bool = False) -> Scene:
+    """Choose other colours for the same things in the same places, or for a face, and the ground.
+
+    One thing's ground may come to fade, or cease to.
+    """
+    while True:
+        kind = rng.choice(_RECOLOURED_AS[scene.kind])
+        colours = _SAMPLERS[kind](rng)
+        pairs = zip(scene.things, colours.things, strict=True)
+        things = tuple(replace(thing, colour=other.colour) for thing, other in pairs)
+        face = colours.face and scene.face and replace(colours.face, mouth=scene.face.mouth)
+        chosen = Scene(things, colours.background, colours.fades_to, face)
+        if chosen.is_held_out == held_out and is_clear(chosen):
+            return chosen
 
 
 def _one(rng: random.Random) -> Scene:
@@ -189,6 +205,12 @@ def _face(rng: random.Random) -> Scene:
 
 
 _SAMPLERS: Final = {"one": _one, "faded": _faded, "two": _two, "face": _face}
+_RECOLOURED_AS: Final[dict[Kind, tuple[Kind, ...]]] = {
+    "one": ("one", "one", "one", "faded"),
+    "faded": ("one", "one", "one", "faded"),
+    "two": ("two",),
+    "face": ("face",),
+}
 _SIZES_ASKED_OF_TWO: Final = ("medium", "medium", "medium", "medium", "small", "large")
 
 
@@ -201,7 +223,7 @@ def _thing(rng: random.Random, colour: str) -> Thing:
     )
 
 
-def _is_clear(scene: Scene) -> bool:
+def is_clear(scene: Scene) -> bool:
     """Whether everything stands out against its ground, wherever on it."""
     shown = [COLOURS[thing.colour] for thing in scene.things]
     if face := scene.face:
@@ -212,22 +234,38 @@ def _is_clear(scene: Scene) -> bool:
     return all(np.linalg.norm(shade - ink) >= _APART for shade in shades for ink in shown)
 
 
-def draw(scene: Scene, rng: random.Random, width_px: int = 128, height_px: int = 128) -> Picture:
+def draw(
+    scene: Scene,
+    rng: random.Random,
+    width_px: int = 128,
+    height_px: int = 128,
+    *,
+    shades: random.Random | None = None,
+) -> Picture:
     """Draw the scene with random radii, spots, tilts and shades.
+
+    Args:
+        scene: what to draw.
+        rng: chooses the geometry.
+        width_px: of the picture.
+        height_px: of the picture.
+        shades: chooses the shades, so that one geometry can be drawn in several colourings;
+            ``rng`` does if there is none.
 
     Returns:
         The picture, (height_px, width_px, 3) uint8 RGB, edges smoothed by oversampling.
     """
-    pixels = _ground(scene, rng, width_px, height_px)
+    shades = shades or rng
+    pixels = _ground(scene, shades, width_px, height_px)
     if scene.face:
         canvas = Image.fromarray(np.round(pixels).astype(np.uint8)).resize(
             (width_px * OVERSAMPLING, height_px * OVERSAMPLING), Image.Resampling.BILINEAR
         )
-        draw_face(canvas, scene.face, rng)
+        draw_face(canvas, scene.face, rng, shades)
         return np.asarray(canvas.reduce(OVERSAMPLING))
     for thing in scene.things:
         cover = _cover(thing, rng, (width_px, height_px), is_one_of_two=len(scene.things) == 2)
-        ink = np.asarray(shaded(rng, COLOURS[thing.colour]), np.float32)
+        ink = np.asarray(shaded(shades, COLOURS[thing.colour]), np.float32)
         pixels += cover[:, :, None] * (ink - pixels)
     return np.round(pixels).astype(np.uint8)
 
