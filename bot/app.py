@@ -5,7 +5,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aiogram import Bot, Dispatcher
@@ -13,7 +13,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
 from aiogram.fsm.strategy import FSMStrategy
 
-from bot import card_buttons, commands, settings
+from bot import card_buttons, commands, offering, settings
 from bot.cards import ModeCard
 from bot.clock import Clock
 from bot.config import Config, TelegramConfig
@@ -26,12 +26,17 @@ from bot.greeting import introduce
 from bot.inbox import POLL_TIMEOUT_S, Poller, Raw, Reception
 from bot.jobs.ports import Engine
 from bot.jobs.service import JobService
+from bot.leads import Lead
+from bot.normaliser import Normaliser
 from bot.outbox import Outbox
 from bot.presses import Recent
 from bot.sender import Sender
 from bot.tasks import Tasks
 from bot.texts import DEFAULT_LANGUAGE, Languages
+from bot.uploads import Intake
 from bot.web import Health, build_web, listening
+from pipelines.contracts import AnyMode
+from pipelines.profiles import Profile
 from pipelines.registry import discover_modes
 from storage.blobs import Blobs
 from storage.conversations import Conversations
@@ -52,7 +57,11 @@ seven to leave. The next start takes up whatever this did not come to."""
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A built bot. Tests feed its dispatcher; ``__main__`` runs it."""
+    """A built bot. Tests feed its dispatcher; ``__main__`` runs it.
+
+    Attributes:
+        flows: of the modes that the profile serves; people are offered no others.
+    """
 
     config: Config
     bot: Bot
@@ -173,14 +182,13 @@ async def build_app(
         DatabaseUnusable: the data directory cannot serve.
     """
     clock = clock or Clock()
-    sender, languages, flows = Sender(clock), Languages(), discover_flows()
-    cards = {flow.mode: flow.card(config.weights) for flow in flows}
+    sender, languages, modes = Sender(clock), Languages(), discover_modes()
+    flows, leads, cards = _conversations(config.weights, modes)
     database = await Database.open(config.storage.database)
     table, people = Jobs(database, clock), People(database, clock)
     blobs = _blobs(config, database, clock)
-    outbox = Outbox(bot, blobs)
+    outbox, intake = Outbox(bot, blobs), Intake(bot, blobs, table, Normaliser())
     delivery = _delivery(config, outbox, table, people, cards, languages, sender, clock)
-    modes = discover_modes()
     jobs = JobService(
         engine=engine,
         delivery=delivery,
@@ -193,9 +201,10 @@ async def build_app(
     )
     parts = {"jobs": jobs, "table": table, "people": people, "delivery": delivery}
     known = {"modes": modes, "cards": cards, "languages": languages}
-    dispatcher = _dispatcher(config, database, people, flows, clock, {**parts, **known})
+    given = {**parts, **known, "intake": intake, "leads": leads}
+    dispatcher = _dispatcher(config, database, people, flows, clock, given)
     bot.session.middleware(sender)
-    reception = Reception(Inbox(database, clock), dispatcher, bot)
+    reception = Reception(Inbox(database, clock), dispatcher, bot, clock)
     return App(
         config,
         bot,
@@ -212,6 +221,20 @@ async def build_app(
         Tasks(),
         readiness,
     )
+
+
+def _conversations(
+    profile: Profile, modes: Mapping[str, AnyMode]
+) -> tuple[list[Flow], list[Lead], dict[str, ModeCard]]:
+    """Find the flows and leads of the modes that the profile serves, and the cards of all.
+
+    A profile served before may have left jobs of other modes, and their cards are still shown.
+    """
+    every = discover_flows()
+    served = [flow for flow in every if modes[flow.mode].is_served(profile)]
+    leads = [flow.lead for flow in served if flow.lead]
+    cards = {flow.mode: replace(flow.card(profile), leads=leads) for flow in every}
+    return served, leads, cards
 
 
 def _delivery(
@@ -279,6 +302,7 @@ def _dispatcher(
         card_buttons.routes(),
         settings.routes(),
         *(flow.routes() for flow in flows),
+        offering.routes(given["leads"]),
         commands.last_routes(),
     )
     register_errors(dispatcher)

@@ -18,7 +18,8 @@ from bot.presses import NotReady, Press, Stale, own_job, pressed_once
 from bot.replies import answer
 from bot.sender import SendUnknown
 from bot.texts import Texts
-from pipelines.contracts import SEED_MAX, AnyMode, WordedRequest
+from pipelines.contracts import SEED_MAX, AnyMode, Request, WordedRequest
+from pipelines.profiles import Profile
 from storage.blobs import BlobGone
 from storage.jobs import Job, Jobs
 
@@ -62,13 +63,14 @@ async def again(
     jobs: JobService,
     table: Jobs,
     modes: Mapping[str, AnyMode],
+    profile: Profile,
 ) -> None:
     """Ask for the same once more, with a new seed."""
     job = await own_job(table, callback_data.job_id, asker.user_id)
-    request = modes[job.mode].request_type.model_validate_json(job.request)
+    request = _request_of(job, modes, profile)
     seed = secrets.randbelow(SEED_MAX + 1)
     asker = replace(asker, reply_to_message_id=job.reply_to_message_id)
-    await jobs.submit(asker, job.mode, request.again(seed))
+    await jobs.submit(asker, job.mode, request.again(seed), job.parent_id)
     await press.answer(texts("toast-again"))
 
 
@@ -81,14 +83,15 @@ async def as_typed(
     jobs: JobService,
     table: Jobs,
     modes: Mapping[str, AnyMode],
+    profile: Profile,
 ) -> None:
     """Draw the typed words themselves, from the same seed."""
     job = await own_job(table, callback_data.job_id, asker.user_id)
-    request = modes[job.mode].request_type.model_validate_json(job.request)
+    request = _request_of(job, modes, profile)
     if not isinstance(request, WordedRequest):
         raise Stale
     asker = replace(asker, reply_to_message_id=job.reply_to_message_id)
-    await jobs.submit(asker, job.mode, request.as_typed())
+    await jobs.submit(asker, job.mode, request.as_typed(), job.parent_id)
     await press.answer(texts("toast-drawing"))
 
 
@@ -164,6 +167,19 @@ async def _upload(sending: Awaitable[None], message: Message, texts: Texts) -> N
             await answer(message, texts("error-files-refused"))
     except (AiogramError, ChatGone, SendUnknown) as fault:
         logger.warning("what was asked for under message %s: %s", message.message_id, fault)
+
+
+def _request_of(job: Job, modes: Mapping[str, AnyMode], profile: Profile) -> Request:
+    """Read what a job was asked for, to ask for it again.
+
+    Raises:
+        Stale: the profile is another by now, and does not serve this mode.
+    """
+    mode = modes[job.mode]
+    if not mode.is_served(profile):
+        raise Stale
+    request: Request = mode.request_type.model_validate_json(job.request)
+    return request
 
 
 def _drawn(job: Job) -> Job:

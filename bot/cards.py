@@ -1,6 +1,6 @@
 """How a job looks in the chat: pure functions from a job and its state to text and buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,6 +10,7 @@ from aiogram.utils.formatting import ExpandableBlockQuote, Text
 
 from bot.jobs.ports import Running, Waiting
 from bot.keyboards import SEPARATOR, Row, button, keyboard
+from bot.leads import Lead, rows_under_result
 from bot.prompts import shortened, utf16_length
 from bot.texts import Texts
 from pipelines.contracts import Drawn
@@ -33,16 +34,18 @@ class ModeCard:
     """What one mode adds to its cards.
 
     Attributes:
-        title: the user's own words, shown as typed in a quote.
+        title: the user's own words, or what stands for them where there were none, in a quote.
         details: one line or two under a result: seed, size and the like.
         rows: the mode's own buttons under a result.
         drawn: what the prompt step made of those words, where it looked at them.
+        leads: what any picture can be taken on into.
     """
 
-    title: Callable[[Job], str]
+    title: Callable[[Job, Texts], str]
     details: Callable[[Job, Texts], str]
     rows: Callable[[Job, Texts], list[Row]]
     drawn: Callable[[Job], Drawn | None] = lambda _job: None
+    leads: Sequence[Lead] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def in_progress(
         case None:
             line = texts("card-finishing")
     cancel = button(texts("button-cancel"), CardPress(action="cancel", job_id=job.id))
-    return _view(job, mode, line, [] if state is None else [[cancel]])
+    return _view(job, mode, line, [] if state is None else [[cancel]], texts)
 
 
 def bar(share: float) -> str:
@@ -92,7 +95,8 @@ def album_control(job: Job, fate: AlbumFate, mode: ModeCard, texts: Texts) -> Ca
     details = mode.details(job, texts)
     rows = result_rows(job, mode, texts)
     if fate == "expired":
-        return _view(job, mode, texts("card-album-expired"), rows)
+        rows = _retry_rows(job, texts)
+        return _view(job, mode, texts("card-album-expired"), rows, texts)
     if fate == "album-sent":
         return _result(job, mode, f"{details}\n{texts('card-album')}", rows, texts)
     resend = button(texts("button-send-again"), CardPress(action="resend", job_id=job.id))
@@ -102,13 +106,14 @@ def album_control(job: Job, fate: AlbumFate, mode: ModeCard, texts: Texts) -> Ca
 
 def expired(job: Job, mode: ModeCard, texts: Texts) -> CardView:
     """Say that the picture was made but is not kept any more."""
-    return _view(job, mode, texts("card-expired"), _retry_rows(job, texts))
+    return _view(job, mode, texts("card-expired"), _retry_rows(job, texts), texts)
 
 
 def refused(job: Job, mode: ModeCard, texts: Texts) -> CardView:
     """Say that the chat does not take pictures; files it may take."""
     as_file = button(texts("button-file"), CardPress(action="file", job_id=job.id))
-    return _view(job, mode, texts("card-refused"), [[as_file], *_retry_rows(job, texts)])
+    rows = [[as_file], *_retry_rows(job, texts)]
+    return _view(job, mode, texts("card-refused"), rows, texts)
 
 
 def failed(job: Job, mode: ModeCard, texts: Texts) -> CardView:
@@ -118,7 +123,7 @@ def failed(job: Job, mode: ModeCard, texts: Texts) -> CardView:
     else:
         code = job.error_code or ""
         line = texts(code if code in texts else "error-generation-failed")
-    return _view(job, mode, line, _retry_rows(job, texts))
+    return _view(job, mode, line, _retry_rows(job, texts), texts)
 
 
 def result_rows(job: Job, mode: ModeCard, texts: Texts) -> list[Row]:
@@ -129,6 +134,7 @@ def result_rows(job: Job, mode: ModeCard, texts: Texts) -> list[Row]:
             *_as_typed(job, mode, texts),
         ],
         *mode.rows(job, texts),
+        *rows_under_result(mode.leads, job.id, job.pictures, texts),
         [
             button(texts("button-file"), CardPress(action="file", job_id=job.id)),
             button(texts("button-delete"), CardPress(action="delete", job_id=job.id)),
@@ -138,15 +144,15 @@ def result_rows(job: Job, mode: ModeCard, texts: Texts) -> list[Row]:
 
 def _as_typed(job: Job, mode: ModeCard, texts: Texts) -> Row:
     """The way back to the typed words, where others were drawn."""
-    if not _other_words(job, mode):
+    if not _other_words(job, mode, texts):
         return []
     return [button(texts("button-as-typed"), CardPress(action="typed", job_id=job.id))]
 
 
-def _other_words(job: Job, mode: ModeCard) -> str:
+def _other_words(job: Job, mode: ModeCard, texts: Texts) -> str:
     """The words that were drawn, if they are not the typed ones."""
     drawn = mode.drawn(job)
-    return drawn.words if drawn and drawn.words != mode.title(job) else ""
+    return drawn.words if drawn and drawn.words != mode.title(job, texts) else ""
 
 
 def _retry_rows(job: Job, texts: Texts) -> list[Row]:
@@ -163,10 +169,10 @@ def _result(job: Job, mode: ModeCard, line: str, rows: list[Row], texts: Texts) 
     drawn = mode.drawn(job)
     if drawn and drawn.code:
         line = f"{line}\n{texts(drawn.code if drawn.code in texts else 'prompting-no-answer')}"
-    words = _other_words(job, mode)
+    words = _other_words(job, mode, texts)
     if not words:
-        return _view(job, mode, line, rows)
-    label, typed = texts("card-drawn"), mode.title(job)
+        return _view(job, mode, line, rows, texts)
+    label, typed = texts("card-drawn"), mode.title(job, texts)
     room = CAPTION_LIMIT - utf16_length(line) - utf16_length(label) - 3
     # Each has half of the room, and what the other leaves of its own.
     words = shortened(words, max(room // 2, room - utf16_length(typed)))
@@ -175,8 +181,8 @@ def _result(job: Job, mode: ModeCard, line: str, rows: list[Row], texts: Texts) 
     return CardView(Text(body, line), keyboard(rows))
 
 
-def _view(job: Job, mode: ModeCard, line: str, rows: list[Row]) -> CardView:
+def _view(job: Job, mode: ModeCard, line: str, rows: list[Row], texts: Texts) -> CardView:
     """Quote the user's words above ``line``, cut to what a caption can hold."""
     room = CAPTION_LIMIT - utf16_length(line) - 1
-    quote = ExpandableBlockQuote(shortened(mode.title(job), room))
+    quote = ExpandableBlockQuote(shortened(mode.title(job, texts), room))
     return CardView(Text(quote, "\n", line), keyboard(rows))

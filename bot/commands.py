@@ -6,6 +6,7 @@ from typing import Any, Final
 from aiogram import F, Router
 from aiogram.enums import ChatMemberStatus, ChatType, ContentType
 from aiogram.filters import Command, CommandStart
+from aiogram.fsm.context import FSMContext
 from aiogram.types import (
     CallbackQuery,
     ChatMemberUpdated,
@@ -20,10 +21,12 @@ from bot.jobs.job import Asker
 from bot.jobs.ports import Waiting
 from bot.jobs.service import JobService
 from bot.keyboards import Row, button, keyboard
-from bot.presses import Recent, Stale
+from bot.leads import Lead
+from bot.presses import Stale
 from bot.prompts import shortened
 from bot.replies import answer
 from bot.settings import open_settings
+from bot.talk import bring_talk, is_command
 from bot.texts import Texts
 from pipelines.profiles import Profile
 from pipelines.prompting.settings import PromptingSettings
@@ -34,7 +37,6 @@ GENERAL: Final = ("start", "help", "queue", "settings", "cancel")
 """The commands in here, in the order Telegram lists them, after those of the modes."""
 
 _TITLE_CHARS: Final = 60
-_ALBUM_S: Final = 10.0
 _NOT_WORDS: Final = {
     ContentType.ANIMATION,
     ContentType.AUDIO,
@@ -56,6 +58,7 @@ def routes(flows: Sequence[Flow]) -> Router:
     """Every command, ahead of every conversation."""
     router = Router(name=__name__)
     router.message.middleware(forget_draft)
+    router.message.middleware(bring_talk)
     router.message.register(start, CommandStart())
     router.message.register(explain, Command("help"))
     router.message.register(show_queue, Command("queue"))
@@ -70,8 +73,9 @@ def last_routes() -> Router:
     """What nothing else took, behind every conversation."""
     router = Router(name=f"{__name__}.last")
     private = F.chat.type == ChatType.PRIVATE
-    router.message.register(unknown_command, private, F.text.startswith("/"))
+    router.message.register(unknown_command, private, is_command)
     router.message.register(only_words, private, F.content_type.in_(_NOT_WORDS))
+    router.message.register(lose_thread, private, F.text)
     router.callback_query.register(stale_press)
     router.my_chat_member.register(note_block, private)
     return router
@@ -93,11 +97,12 @@ async def start(
     profile: Profile,
     prompting: PromptingSettings | None,
     flows: Sequence[Flow],
+    leads: Sequence[Lead],
 ) -> None:
     """Say what this is, what its model can draw, and offer something to begin with."""
     examples = [row for flow in flows for row in flow.examples(texts, profile)]
-    world = _world(texts, profile, prompting)
-    await answer(message, texts("start", world=world), keyboard(examples))
+    world = [_world(texts, profile, prompting), *([texts("start-pictures")] if leads else [])]
+    await answer(message, texts("start", world="\n\n".join(world)), keyboard(examples))
 
 
 async def explain(
@@ -106,9 +111,13 @@ async def explain(
     profile: Profile,
     prompting: PromptingSettings | None,
     flows: Sequence[Flow],
+    leads: Sequence[Lead],
 ) -> None:
-    """Say how everything is asked for."""
-    parts = [flow.help(texts, profile) for flow in flows]
+    """Say how everything is asked for: from words first, from pictures then."""
+    parts = [flow.help(texts, profile) for flow in flows if flow.lead is None]
+    if leads:
+        from_pictures = [flow.help(texts, profile) for flow in flows if flow.lead]
+        parts.append("\n".join([texts("help-pictures"), *from_pictures]))
     parts += [texts("help-more"), _world(texts, profile, prompting)]
     await answer(message, "\n\n".join(parts))
 
@@ -155,7 +164,7 @@ def queue(
     lines = [texts("queue-mine")]
     rows: list[Row] = []
     for number, (job, waiting) in enumerate(mine, start=1):
-        title = shortened(cards[job.mode].title(job), _TITLE_CHARS)
+        title = shortened(cards[job.mode].title(job, texts), _TITLE_CHARS)
         label = {"number": str(number), "title": title}
         if waiting is None:
             lines.append(texts("queue-line-running", **label))
@@ -171,12 +180,19 @@ async def unknown_command(message: Message, texts: Texts) -> None:
     await answer(message, texts("unknown-command"))
 
 
-async def only_words(message: Message, texts: Texts, profile: Profile, recent: Recent) -> None:
-    """Say what can be done instead; once for an album, however many pictures it has."""
-    album = message.media_group_id
-    if album is not None and recent.seen(("album", message.chat.id, album), _ALBUM_S):
-        return
-    await answer(message, texts("only-words", example=texts(f"example-{profile.knows}-1")))
+async def only_words(
+    message: Message, texts: Texts, profile: Profile, leads: Sequence[Lead]
+) -> None:
+    """Say what can be done instead."""
+    example = texts(f"example-{profile.knows}-1")
+    pictures = "yes" if leads else "no"
+    await answer(message, texts("only-words", example=example, pictures=pictures))
+
+
+async def lose_thread(message: Message, texts: Texts, state: FSMContext) -> None:
+    """End a conversation that nobody here can go on with: its mode was served once."""
+    await state.clear()
+    await answer(message, texts("thread-lost"))
 
 
 async def stale_press(_query: CallbackQuery) -> None:

@@ -14,7 +14,10 @@ from storage.people import People
 
 
 class Context(BaseMiddleware):
-    """Adds ``settings``, ``texts``, ``asker`` and, for a press, ``press`` to every update."""
+    """Adds ``settings``, ``texts``, ``asker`` and, for a press, ``press`` to every update.
+
+    A message that belongs to no album is one by itself: ``album`` is there for every message.
+    """
 
     def __init__(self, people: People, languages: Languages) -> None:
         self._people = people
@@ -38,6 +41,8 @@ class Context(BaseMiddleware):
         settings = await self._people.settings(user_id)
         texts = self._languages.of(settings.language, user.language_code)
         data.update(settings=settings, texts=texts)
+        if event.message is not None:
+            data.setdefault("album", (event.message,))
         message = event.message or (query.message if query else None)
         if isinstance(message, Message):
             data["asker"] = _asker(user_id, message, query, texts.language)

@@ -3,6 +3,7 @@
 from typing import Self
 
 from aiogram.fsm.context import FSMContext
+from aiogram.types import Message
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 
@@ -18,11 +19,23 @@ class Draft(BaseModel):
         A draft stored by an older version, with other fields, is none as well: whoever comes
         back to it starts again.
         """
+        if not (data := await state.get_data()):
+            return None
         try:
-            return cls.model_validate(await state.get_data())
+            return cls.model_validate(data)
         except ValidationError:
             return None
 
     async def keep(self, state: FSMContext) -> None:
         """Store the draft."""
         await state.set_data(self.model_dump(mode="json"))
+
+
+async def answers_question(message: Message, state: FSMContext) -> bool:
+    """Whether this replies to the very message that the draft of this person belongs to.
+
+    As a filter: in a group, where replies are all that we are meant to see.
+    """
+    question = message.reply_to_message
+    shown_id = (await state.get_data()).get("shown_id")
+    return question is not None and question.message_id == shown_id

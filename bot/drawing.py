@@ -6,11 +6,11 @@ from typing import Final, Literal, Self
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 
+from bot.captions import how_made, in_style, left_out, left_out_in_vain
 from bot.cards import ModeCard
 from bot.draft import Draft
 from bot.keyboards import SEPARATOR, Row, button, choice, keyboard, style_rows
 from bot.options import Line, styles_of
-from bot.prompts import shortened
 from bot.texts import Texts
 from pipelines.contracts import SEED_MAX, Drawn, Wording
 from pipelines.profiles import AspectRatio, Profile, Quality
@@ -20,7 +20,6 @@ from pipelines.text_to_image import TextToImageRequest
 from storage.jobs import Job
 from storage.people import Settings
 
-_NEGATIVE_SHOWN_CHARS: Final = 100
 _EXAMPLE_NUMBERS: Final = ("1", "2", "3")
 
 
@@ -214,7 +213,7 @@ def request_of(job: Job) -> TextToImageRequest:
 def card(profile: Profile) -> ModeCard:
     """What this mode's cards say with this profile."""
     return ModeCard(
-        title=lambda job: request_of(job).prompt,
+        title=lambda job, _texts: request_of(job).prompt,
         details=_details,
         rows=lambda job, texts: _rows(job, profile, texts),
         drawn=lambda job: request_of(job).drawn,
@@ -223,34 +222,13 @@ def card(profile: Profile) -> ModeCard:
 
 def _details(job: Job, texts: Texts) -> str:
     request = request_of(job)
-    seeds = [str(picture.seed) for picture in job.result.pictures] if job.result else []
+    heed = left_out_in_vain if request.quality == "flash" else left_out
     lines = [
-        texts(
-            "card-details",
-            seed=seeds[0] if len(seeds) == 1 else f"{seeds[0]}…{seeds[-1]}",
-            width_px=str(request.width_px),
-            height_px=str(request.height_px),
-            quality=texts(f"quality-{request.quality}"),
-            seconds=job.result.seconds if job.result else 0,
-        )
+        how_made(job, request, texts(f"quality-{request.quality}"), texts),
+        *in_style(request.style, texts),
+        *heed(request, texts),
     ]
-    if request.style != NO_STYLE:
-        lines.append(texts("card-style", style=texts(f"style-{request.style}")))
-    return "\n".join([*lines, *_left_out(request, texts)])
-
-
-def _left_out(request: TextToImageRequest, texts: Texts) -> list[str]:
-    """What was to be kept out of the picture, as typed and as translated."""
-    if not request.negative_prompt:
-        return []
-    typed = shortened(request.negative_prompt, _NEGATIVE_SHOWN_CHARS)
-    if request.quality == "flash":  # it has no guidance, and thus no use for it
-        return [texts("card-negative-unheeded", negative=typed)]
-    lines = [texts("card-negative", negative=typed)]
-    if request.negative_words != request.negative_prompt:
-        translated = shortened(request.negative_words, _NEGATIVE_SHOWN_CHARS)
-        lines.append(texts("card-negative-drawn", negative=translated))
-    return lines
+    return "\n".join(lines)
 
 
 def _rows(job: Job, profile: Profile, texts: Texts) -> list[Row]:
@@ -264,7 +242,7 @@ def _rows(job: Job, profile: Profile, texts: Texts) -> list[Row]:
         if quality != drawn
     ]
     return [
-        *([one] for one in same_seed),  # two of them in a row would be cut on a phone
+        same_seed,
         [
             button(texts("button-edit"), ResultPress(action="edit", job_id=job.id)),
             button(texts("button-options"), ResultPress(action="options", job_id=job.id)),

@@ -44,7 +44,9 @@ async def _introduce_in(bot: Bot, texts: Texts, flows: Sequence[Flow]) -> None:
         known = await bot.get_my_commands(scope, language_code=code)
         if _words(known) != _words(menu):
             await bot.set_my_commands(menu, scope, language_code=code)
-    long, short = texts("bot-description"), texts("bot-short-description")
+    pictures = "yes" if any(flow.lead for flow in flows) else "no"
+    long = texts("bot-description", pictures=pictures)
+    short = texts("bot-short-description", pictures=pictures)
     if (await bot.get_my_description(language_code=code)).description != long:
         await bot.set_my_description(long, language_code=code)
     if (await bot.get_my_short_description(language_code=code)).short_description != short:
@@ -56,13 +58,13 @@ def _words(menu: Sequence[BotCommand]) -> list[tuple[str, str]]:
 
 
 def commands(texts: Texts, flows: Sequence[Flow]) -> list[BotCommand]:
-    """List what can be typed: the modes first."""
+    """List what can be typed: first the modes, and of these first those that need no picture."""
     of_modes = [
         BotCommand(
             command=flow.command,
             description=texts(f"{flow.mode.replace('_', '-')}-command"),
         )
-        for flow in flows
+        for flow in sorted(flows, key=lambda flow: flow.lead is not None)
     ]
     general = [BotCommand(command=name, description=texts(f"command-{name}")) for name in GENERAL]
     return of_modes + general

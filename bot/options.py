@@ -5,8 +5,11 @@ dash and straight quotes into curly ones, so those are understood as well.
 """
 
 import re
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
 
 from bot.jobs.job import Rejected
 from bot.prompts import clean
@@ -16,16 +19,10 @@ from pipelines.requests import PICTURES_MAX, TEXT_MAX_CHARS
 from pipelines.styles import NO_STYLE, STYLES
 
 OPTIONS: Final = ("ar", "no", "seed", "n", "quality", "style")
+"""Those of text to image; a mode may take fewer, and steps of its own."""
 
-_OPTION: Final = re.compile(
-    rf"""(?:^|(?<=\s))
-        (?: --(?P<plain>[^\W_][^\s=]*)                # as typed
-          | [—–―](?P<dashed>(?i:{"|".join(OPTIONS)}))  # as a phone corrects it
-        )
-        (?P<end>=|\s+|$)""",
-    re.VERBOSE,
-)
-"""Any word after two hyphens is meant as an option; after a dash only those that exist are."""
+NO_STEPS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
+
 _QUOTED: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|“([^”]*)”|‘([^’]*)’|«([^»]*)»)""")
 _WORD: Final = re.compile(r"\s*(\S+)")
 
@@ -54,6 +51,12 @@ class BadQuality(Rejected):
     code = "error-option-quality"
 
 
+class BadStep(Rejected):
+    """``value`` is none of the steps ``known``."""
+
+    code = "error-option-step"
+
+
 class BadStyle(Rejected):
     """There is no style ``value``; ``known`` are some there are."""
 
@@ -80,7 +83,11 @@ class BadNegative(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line taken apart: the words to draw, and the options given; ``None`` is not given."""
+    """A line taken apart: the words to draw, and the options given; ``None`` is not given.
+
+    Attributes:
+        steps: of the options that only some modes have, by their names.
+    """
 
     words: str = ""
     ratio: AspectRatio | None = None
@@ -89,6 +96,36 @@ class Line:
     n: int | None = None
     quality: Quality | None = None
     style: str | None = None
+    steps: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What may stand in the line."""
+
+    profile: Profile
+    options: tuple[str, ...]
+    steps: Mapping[str, Sequence[str]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.options, *self.steps)
+
+    def search(self, text: str, at: int) -> re.Match[str] | None:
+        return _option(self.names).search(text, at)
+
+
+@cache
+def _option(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Any word after two hyphens is meant as an option; after a dash only those that exist are."""
+    return re.compile(
+        rf"""(?:^|(?<=\s))
+            (?: --(?P<plain>[^\W_][^\s=]*)              # as typed
+              | [—–―](?P<dashed>(?i:{"|".join(names)}))  # as a phone corrects it
+            )
+            (?P<end>=|\s+|$)""",
+        re.VERBOSE,
+    )
 
 
 def styles_of(profile: Profile) -> tuple[str, ...]:
@@ -96,49 +133,66 @@ def styles_of(profile: Profile) -> tuple[str, ...]:
     return tuple(STYLES) if profile.knows == "anything" else (NO_STYLE,)
 
 
-def parse_line(text: str, profile: Profile) -> Line:
+def parse_line(
+    text: str,
+    profile: Profile,
+    options: tuple[str, ...] = OPTIONS,
+    steps: Mapping[str, Sequence[str]] = NO_STEPS,
+) -> Line:
     """Take a line apart. An option given twice counts as it was given last.
+
+    Args:
+        text: as typed.
+        profile: says which values there are.
+        options: those of :data:`OPTIONS` that may be given.
+        steps: options that only some modes have, and their values.
 
     Raises:
         Rejected: an option that does not exist, or a value it does not take; the subclass says
             which, and its params name the option and what it takes.
     """
+    taken = _Taken(profile, options, steps)
     line = Line()
     words: list[str] = []
     at = 0
-    while found := _OPTION.search(text, at):
+    while found := taken.search(text, at):
         words.append(text[at : found.start()])
-        line, at = _take(line, found, text, profile)
+        line, at = _take(line, found, text, taken)
     words.append(text[at:])
     return replace(line, words=" ".join(part for word in words if (part := word.strip())))
 
 
-def _take(line: Line, found: re.Match[str], text: str, profile: Profile) -> tuple[Line, int]:
+def _take(line: Line, found: re.Match[str], text: str, taken: _Taken) -> tuple[Line, int]:
     """Read one option and its value; also return where the value ends."""
-    name = (found["plain"] or found["dashed"]).lower()
+    name, profile = (found["plain"] or found["dashed"]).lower(), taken.profile
     at = found.end()
-    following = _OPTION.search(text, at)
+    if name not in taken.names:
+        known = ", ".join(f"--{option}" for option in taken.names)
+        raise UnknownOption(option=f"--{_shown(name)}", known=known)
+    following = taken.search(text, at)
     until = following.start() if following else len(text)
     if name == "no":
         value, end = _rest(text, at, until)
         return replace(line, negative=_negative(value)), end
     value, end = _word(text, at, until)
-    if name in OPTIONS and not value:
+    if not value:
         raise NoValue(option=f"--{name}")
+    given: dict[str, Any]
     match name:
         case "ar":
-            return replace(line, ratio=_ratio(value, profile)), end
+            given = {"ratio": _ratio(value, profile)}
         case "seed":
-            return replace(line, seed=_number("--seed", value, 0, SEED_MAX)), end
+            given = {"seed": _number("--seed", value, 0, SEED_MAX)}
         case "n":
-            return replace(line, n=_number("--n", value, 1, PICTURES_MAX)), end
+            given = {"n": _number("--n", value, 1, PICTURES_MAX)}
         case "quality":
-            return replace(line, quality=_quality(value, profile)), end
+            given = {"quality": _quality(value, profile)}
         case "style":
-            return replace(line, style=_style(value, profile)), end
+            given = {"style": _style(value, profile)}
         case _:
-            known = ", ".join(f"--{option}" for option in OPTIONS)
-            raise UnknownOption(option=f"--{_shown(name)}", known=known)
+            step = _step(f"--{name}", value, taken.steps[name])
+            given = {"steps": {**line.steps, name: step}}
+    return replace(line, **given), end
 
 
 def _word(text: str, at: int, until: int) -> tuple[str, int]:
@@ -170,6 +224,12 @@ def _quality(value: str, profile: Profile) -> Quality:
             return quality
     known = ", ".join(profile.qualities)
     raise BadQuality(option="--quality", value=_shown(value), known=known)
+
+
+def _step(option: str, value: str, known: Sequence[str]) -> str:
+    if (step := value.lower()) in known:
+        return step
+    raise BadStep(option=option, value=_shown(value), known=", ".join(known))
 
 
 def _style(value: str, profile: Profile) -> str:

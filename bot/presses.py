@@ -104,12 +104,13 @@ async def pressed_once(
         raise
 
 
-async def own_job(table: Jobs, job_id: int, user_id: int) -> Job:
+async def own_job(table: Jobs, job_id: int, user_id: int, mode: str | None = None) -> Job:
     """Find the job behind a button.
 
     Raises:
         NoSuchJob: it is not known any more.
         NotYours: somebody else asked for it.
+        Stale: it is not of the ``mode`` that has such a button.
     """
     try:
         job = await table.get(job_id)
@@ -117,4 +118,6 @@ async def own_job(table: Jobs, job_id: int, user_id: int) -> Job:
         raise NoSuchJob from fault
     if job.user_id != user_id:
         raise NotYours
+    if mode is not None and job.mode != mode:
+        raise Stale
     return job

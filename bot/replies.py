@@ -1,5 +1,7 @@
 """Answering in words, and taking them back: plainly in a private chat, as a reply in a group."""
 
+import logging
+
 from aiogram.enums import ChatType
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
@@ -8,6 +10,8 @@ from aiogram.types import (
     Message,
     ReplyParameters,
 )
+
+logger = logging.getLogger(__name__)
 
 
 async def answer(
@@ -25,6 +29,16 @@ async def put_away(message: Message) -> None:
         await message.delete()
     except TelegramBadRequest:
         await message.edit_reply_markup()
+
+
+async def put_away_shown(message: Message, shown_id: int | None) -> None:
+    """Take away an earlier message of ours from the chat of ``message``, if there was one."""
+    if shown_id is None or message.bot is None:
+        return
+    try:
+        await message.bot.delete_message(message.chat.id, shown_id)
+    except TelegramBadRequest as fault:
+        logger.info("message %s of ours stays: %s", shown_id, fault)
 
 
 def _to(message: Message) -> ReplyParameters | None:

@@ -9,6 +9,7 @@ from aiogram import Router
 
 from bot.cards import ModeCard
 from bot.keyboards import Row
+from bot.leads import Lead
 from bot.texts import Texts
 from pipelines.profiles import Profile
 
@@ -29,6 +30,7 @@ class Flow:
         card: what the mode adds to its cards, with this profile's weights.
         help: the sentence ``<mode>-help``, filled.
         examples: rows of buttons that show what can be asked.
+        lead: the button it offers under every picture, where it can begin with one.
     """
 
     mode: str
@@ -38,6 +40,7 @@ class Flow:
     card: Callable[[Profile], ModeCard]
     help: Callable[[Texts, Profile], str]
     examples: Callable[[Texts, Profile], list[Row]] = lambda _texts, _profile: []
+    lead: Lead | None = None
 
 
 class MalformedFlow(Exception):

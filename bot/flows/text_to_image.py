@@ -11,6 +11,7 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, ForceReply, InlineKeyboardMarkup, Message
 
 from bot import drawing
+from bot.draft import answers_question
 from bot.drawing import DrawDraft, ExamplePress, MenuPress, ResultPress
 from bot.flows import Flow
 from bot.jobs.job import Asker, Rejected
@@ -35,13 +36,6 @@ class Draw(StatesGroup):
 
     prompt = State()
     menu = State()
-    refused = State()
-
-
-async def answers_question(message: Message, state: FSMContext) -> bool:
-    """Whether this replies to the very message in which we asked this person."""
-    draft, question = await DrawDraft.of(state), message.reply_to_message
-    return draft is not None and question is not None and question.message_id == draft.shown_id
 
 
 def routes() -> Router:
@@ -52,7 +46,7 @@ def routes() -> Router:
     router.message.register(ask_for_words, Draw.prompt, PRIVATE)
     router.message.register(ask_for_words, Draw.prompt, answers_question)
     router.message.register(draw_with_draft, Draw.menu, PRIVATE, WORDS)
-    router.message.register(draw_afresh, StateFilter(None, Draw.refused), PRIVATE, WORDS)
+    router.message.register(draw_afresh, StateFilter(None), PRIVATE, WORDS)
     router.callback_query.middleware(pressed_once)
     router.callback_query.register(draw_from_menu, MenuPress.filter(F.field == "draw"))
     router.callback_query.register(close_menu, MenuPress.filter(F.field == "close"))
@@ -78,7 +72,7 @@ async def open_flow(
     draft = DrawDraft.fresh(settings, profile)
     line = parse_line(command.args or "", profile)
     if message.content_type != ContentType.TEXT:
-        await answer(message, texts("text-to-image-cannot-see"))
+        await answer(message, texts("text-to-image-words-alone"))
     if words := line.words or _words_replied_to(message):
         draft = draft.following(line).saying(checked_prompt(words))
         await _draw(message, draft, state, texts, asker, jobs, profile)
@@ -138,7 +132,7 @@ async def draw_in_quality(
     profile: Profile,
 ) -> None:
     """Draw the same picture, seed and all, with more or less care."""
-    job = await own_job(table, callback_data.job_id, asker.user_id)
+    job = await own_job(table, callback_data.job_id, asker.user_id, FLOW.mode)
     quality = next((q for q in profile.qualities if q == callback_data.value), None)
     if quality is None:
         raise Stale
@@ -159,7 +153,7 @@ async def edit_prompt(
     profile: Profile,
 ) -> None:
     """Ask for another sentence; everything else, the seed as well, stays as it was."""
-    job = await own_job(table, callback_data.job_id, asker.user_id)
+    job = await own_job(table, callback_data.job_id, asker.user_id, FLOW.mode)
     await press.answer()
     request = drawing.request_of(job)
     draft = DrawDraft.again(request, profile).model_copy(update={"seed": request.seed})
@@ -177,7 +171,7 @@ async def open_menu(
     profile: Profile,
 ) -> None:
     """Offer the options of a picture that was drawn, to be changed and drawn again."""
-    job = await own_job(table, callback_data.job_id, asker.user_id)
+    job = await own_job(table, callback_data.job_id, asker.user_id, FLOW.mode)
     await press.answer()
     draft = DrawDraft.again(drawing.request_of(job), profile)
     shown = await answer(press.message, texts("menu-title"), drawing.menu(draft, profile, texts))
@@ -286,7 +280,7 @@ async def _draw(
         shown = await answer(message, words, drawing.try_again(texts))
         place = {"shown_id": shown.message_id, "reply_to": asker.reply_to_message_id}
         await draft.model_copy(update=place).keep(state)
-        await state.set_state(Draw.refused)
+        await state.set_state(None)
     else:
         await state.clear()
 
@@ -304,7 +298,7 @@ async def _ask(
     if message.chat.type != ChatType.PRIVATE:
         user = press.query.from_user if press else message.from_user
         name = user.first_name if user else ""
-        question = texts("text-to-image-ask-in-group", name=name, question=question)
+        question = texts("ask-in-group", name=name, question=question)
         markup = ForceReply(selective=True)
     asked = await answer(message, question, markup)
     await draft.model_copy(update={"shown_id": asked.message_id}).keep(state)

@@ -10,6 +10,7 @@ from bot.options import (
     BadNumber,
     BadQuality,
     BadRatio,
+    BadStep,
     BadStyle,
     Line,
     NoStyles,
@@ -28,6 +29,35 @@ SHAPES = Profile.model_validate(PROFILE)
 
 def parsed(text: str) -> Line:
     return parse_line(text, TINY)
+
+
+HOLDS = {"hold": ("lightly", "strictly")}
+
+
+def test_a_mode_may_take_fewer_options_and_steps_of_its_own() -> None:
+    line = parse_line("a fox --hold Lightly —n 2 —hold strictly", TINY, ("n",), HOLDS)
+    assert line == Line("a fox", n=2, steps={"hold": "strictly"})
+    assert parse_line("a fox —seed 7", TINY, ("n",), HOLDS).words == "a fox —seed 7"
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal", "params"),
+    [
+        ("--seed 7", UnknownOption, {"option": "--seed", "known": "--n, --hold"}),
+        ("--hold", NoValue, {"option": "--hold"}),
+        (
+            "--hold firmly",
+            BadStep,
+            {"option": "--hold", "value": "firmly", "known": "lightly, strictly"},
+        ),
+    ],
+)
+def test_what_a_mode_does_not_take_is_refused(
+    text: str, refusal: type[Rejected], params: dict[str, str]
+) -> None:
+    with pytest.raises(refusal) as refused:
+        parse_line(text, TINY, ("n",), HOLDS)
+    assert refused.value.params == params
 
 
 @pytest.mark.parametrize(

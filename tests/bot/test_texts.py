@@ -2,6 +2,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from fluent.syntax import FluentParser
@@ -12,8 +13,11 @@ from bot.flows import discover_flows
 from bot.jobs.job import Rejected
 from bot.texts import ROOT, Languages, Texts, TextsError
 from pipelines.contracts import GenerationError
+from pipelines.image_variations import Likeness
 from pipelines.profiles import QUALITIES
+from pipelines.style_transfer import Hold
 from pipelines.styles import STYLES
+from pipelines.text_image_fusion import Balance
 
 LANGUAGES = Languages()
 EN, RU = LANGUAGES["en"], LANGUAGES["ru"]
@@ -75,7 +79,10 @@ def test_every_sentence_is_used() -> None:
     """Some are named by the recipes, as the code of a failure."""
     recipes = (ROOT.parents[1] / "pipelines").rglob("*.py")
     code = "".join(path.read_text(encoding="utf-8") for path in [*SOURCES, *recipes])
-    computed = ("style-", "quality-", "world-", "example-", "language-", "command-", "duration-")
+    computed = (
+        *("style-", "quality-", "world-", "example-", "language-", "command-", "duration-"),
+        *("likeness-", "balance-", "hold-"),
+    )
     unused = [
         key
         for key in sentences("en")
@@ -92,6 +99,9 @@ def test_everything_computed_has_words(texts: Texts) -> None:
     keys = [
         *(f"style-{style}" for style in STYLES),
         *(f"quality-{quality}" for quality in QUALITIES),
+        *(f"likeness-{likeness}" for likeness in get_args(Likeness)),
+        *(f"balance-{balance}" for balance in get_args(Balance)),
+        *(f"hold-{hold}" for hold in get_args(Hold)),
         *(f"language-{name}" for name in (*LANGUAGES.names, "auto")),
         *(f"{flow.mode.replace('_', '-')}-command" for flow in discover_flows()),
         *all_codes(Rejected),
@@ -114,10 +124,21 @@ def test_errors_fit_into_the_answer_to_a_press() -> None:
         "size": 10_000,
     }
     numbers: dict[str, str | float] = {"length": "4096", "lowest": "0", "highest": "4294967295"}
+    pictures: dict[str, str | float] = {
+        "kind": "video_note",
+        "name": "HEIC",
+        "count": 10,
+        "width_px": "100000",
+        "height_px": "100000",
+        "limit_px": "32",
+        "limit_mp": "50",
+        "limit_mb": "20",
+    }
+    given = {**long, **usual, **numbers, **pictures}
     for texts in (EN, RU):
         for key, names in sentences("en").items():
             if key.startswith(("error-", "toast-")):
-                params = {n: v for n, v in {**long, **usual, **numbers}.items() if n in names}
+                params = {n: v for n, v in given.items() if n in names}
                 assert len(texts(key, **params)) <= ANSWER_LIMIT, key
 
 

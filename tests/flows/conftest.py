@@ -1,10 +1,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.app import App
 from tests.building import chatter, configured, running
+from tests.flows.pictures import look_quickly
 from tests.jobs.fakes import FakeEngine
 from tests.telegram import Chatter, FakeClock, RecordingSession
 
@@ -31,10 +33,24 @@ def knows() -> str:
 
 
 @pytest.fixture
+def serves() -> dict[str, Any]:
+    """What the profile has beside the usual; some tests want one that takes pictures."""
+    return {}
+
+
+@pytest.fixture
 async def app(
-    tmp_path: Path, session: RecordingSession, engine: FakeEngine, clock: FakeClock, knows: str
+    tmp_path: Path,
+    session: RecordingSession,
+    engine: FakeEngine,
+    clock: FakeClock,
+    knows: str,
+    serves: dict[str, Any],
 ) -> AsyncIterator[App]:
-    async with running(configured(tmp_path, knows), session, engine, clock) as app:
+    config = configured(tmp_path, knows, profile=serves)
+    async with running(config, session, engine, clock) as app:
+        if serves:
+            look_quickly(app)
         yield app
 
 

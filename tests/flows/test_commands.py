@@ -75,11 +75,10 @@ async def test_what_is_not_words_is_answered_with_what_is_possible(
     assert vera.last.text.startswith("I draw from words")
 
 
-async def test_an_album_is_answered_once(vera: Chatter) -> None:
-    for _ in range(3):
-        await vera.sends(**PHOTO, media_group_id="1")
+async def test_a_command_below_a_picture_is_a_command(vera: Chatter) -> None:
+    await vera.sends(**PHOTO, caption="/paint")
 
-    assert len(vera.sees) == 1
+    assert vera.last.text.startswith("I do not know this command.")
 
 
 async def test_what_happens_in_a_chat_is_no_prompt(vera: Chatter) -> None:

@@ -101,7 +101,7 @@ async def test_again_another_quality_and_the_options_keep_the_words(
     await until_seen(vera, "Again")
     picture = vera.last
     await vera.presses("Again", picture)
-    await vera.presses("Same seed", picture)
+    await vera.presses("🌱", picture)
     await vera.presses("Options", picture)
     await vera.presses("16:9")
     await vera.presses("Draw")

@@ -200,7 +200,7 @@ async def test_a_double_press_draws_once_and_a_later_press_again(
 async def test_another_quality_keeps_the_seed(vera: Chatter, app: App) -> None:
     await vera.says("a fox --seed 7")
     await until_seen(vera, "Again")
-    await vera.presses("Same seed, flash")
+    await vera.presses("🌱 flash")
 
     assert [(r.seed, r.quality) for r in await asked(app, vera)] == [(7, "base"), (7, "flash")]
 
@@ -458,7 +458,9 @@ async def test_a_picture_sent_along_is_admitted_not_to_be_seen(vera: Chatter, ap
     photo = [{"file_id": "p", "file_unique_id": "p", "width": 1, "height": 1}]
     await vera.sends(photo=photo, caption="/imagine a fox")
 
-    assert vera.sees[0].text == "I cannot look at pictures yet, so only the words count."
+    assert vera.sees[0].text == (
+        "/imagine draws from the words alone, so the picture does not count."
+    )
     assert [request.prompt for request in await asked(app, vera)] == ["a fox"]
 
 

@@ -26,6 +26,7 @@ error-option-empty = { $option } needs a value. /help says which.
 error-option-no-styles = The model here knows no styles. Please leave { $option } out.
 error-option-ratio = { $option } takes one of { $known }, not “{ $value }”.
 error-option-quality = { $option } takes one of { $known } here, not “{ $value }”.
+error-option-step = { $option } takes one of { $known }, not “{ $value }”.
 error-option-style = { $option } takes the name of a style, such as { $known }, not “{ $value }”. All of them: /help
 error-option-number = { $option } takes a whole number from { $lowest } to { $highest }, not “{ $value }”.
 error-option-no = { $option } takes what to leave out, from 1 to { $limit } characters.

@@ -8,9 +8,8 @@ text-to-image-help =
     --seed 7: the same seed and the same words draw the same picture
 text-to-image-help-style = --style { $styles }
 text-to-image-ask = What shall I draw? Send me one sentence, up to { $limit } characters.
-text-to-image-cannot-see = I cannot look at pictures yet, so only the words count.
+text-to-image-words-alone = /imagine draws from the words alone, so the picture does not count.
 text-to-image-ask-again = Send me the new sentence; everything else stays as it was.
-text-to-image-ask-in-group = { $name }, reply to this message: { $question }
 
 menu-title = How shall I draw it?
 menu-style-title = Which style?
@@ -21,7 +20,7 @@ button-draw = 🎨 Draw
 button-close = ✖️ Close
 button-back = ← Back
 button-try-again = 🔁 Try again
-button-same-seed = 🌱 Same seed, { $quality }
+button-same-seed = 🌱 { $quality }
 button-edit = 🖋 Edit
 button-options = ⚙️ Options
 button-copy = 📋 Copy the old sentence

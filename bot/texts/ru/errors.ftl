@@ -27,6 +27,7 @@ error-option-empty = После { $option } нужно значение. Как�
 error-option-no-styles = Здешняя модель не знает стилей. Уберите, пожалуйста, { $option }.
 error-option-ratio = { $option } принимает одно из значений: { $known }, а не «{ $value }».
 error-option-quality = { $option } здесь принимает одно из значений: { $known }, а не «{ $value }».
+error-option-step = { $option } принимает одно из значений: { $known }, а не «{ $value }».
 error-option-style = { $option } принимает название стиля, например { $known }, а не «{ $value }». Все стили: /help
 error-option-number = { $option } принимает целое число от { $lowest } до { $highest }, а не «{ $value }».
 error-option-no = { $option } принимает то, чего не рисовать: от 1 до { $limit } знаков.

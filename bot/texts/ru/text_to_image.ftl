@@ -8,9 +8,8 @@ text-to-image-help =
     --seed 7: то же зерно и те же слова дают ту же картинку
 text-to-image-help-style = --style { $styles }
 text-to-image-ask = Опишите словами, что нарисовать. Не больше { $limit } знаков.
-text-to-image-cannot-see = Смотреть на картинки я пока не умею, поэтому рисую только по словам.
+text-to-image-words-alone = Команда /imagine рисует только по словам, картинка здесь не учитывается.
 text-to-image-ask-again = Пришлите новое описание; всё остальное останется как было.
-text-to-image-ask-in-group = { $name }, ответьте на это сообщение: { $question }
 
 menu-title = Как нарисовать?
 menu-style-title = В каком стиле?
@@ -21,7 +20,7 @@ button-draw = 🎨 Нарисовать
 button-close = ✖️ Закрыть
 button-back = ← Назад
 button-try-again = 🔁 Попробовать снова
-button-same-seed = 🌱 То же зерно, качество: { $quality }
+button-same-seed = 🌱 { $quality }
 button-edit = 🖋 Изменить
 button-options = ⚙️ Параметры
 button-copy = 📋 Скопировать прежнее описание
