@@ -20,7 +20,7 @@ help: ## This list
 run: $(RUNTIME) ## Open a local chat with the bot; with BOT_TOKEN set, serve Telegram
 	@exec $(BIN)/python launch.py
 
-test: $(DEV) browser ## The tests, but for those that take minutes each
+test: $(DEV) browser ## The tests, but for those that kill for minutes, train or score
 	$(PYTEST) -m "not long"
 
 check: lint types imports cover ## Format, lint, types, import rules, all tests with coverage

@@ -84,7 +84,7 @@ def _pretrained(kind: Any, path: Path, dtype: torch.dtype, device: torch.device)
 
 def _movq(path: Path, dtype: torch.dtype, device: torch.device) -> nn.Module:
     movq = _filled(_empty(VQModel, path), _tensors(path, dtype), device)
-    # Laid out so, a CPU decodes several pictures in five sixths of the time, and one in the same.
+    # Laid out so, a CPU decodes several pictures a little sooner, and one in the same time.
     laid_out: nn.Module = cast("Any", movq).to(memory_format=torch.channels_last)
     return laid_out
 

@@ -31,7 +31,7 @@ def flash() -> list[score.Trial]:
     return score.run(MICRO, "flash", count=160, seed=7)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_flash_draws_what_it_is_told_in_both_languages(
     flash: list[score.Trial], language: str
@@ -43,25 +43,25 @@ def test_flash_draws_what_it_is_told_in_both_languages(
     assert score.share(said, "place") >= 0.9, score.table(flash)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_flash_puts_two_things_where_they_belong(flash: list[score.Trial]) -> None:
     two = [trial for trial in flash if trial.prompt.scene.kind == "two"]
     assert score.share(two) >= 0.75, score.table(flash)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_base_model_draws_what_it_is_told() -> None:
     trials = score.run(MICRO, "base", count=64, seed=11)
     shapes = [trial for trial in trials if trial.prompt.scene.things]
     assert score.share(shapes) >= 0.8, score.table(trials)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_negative_prompt_removes_the_colour_it_names() -> None:
     assert score.removed_by_negative(MICRO, "base", count=16, seed=5) >= 0.8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_seeds_of_one_prompt_differ_visibly() -> None:
     apart = score.difference_of_seeds(MICRO, "flash", count=16, seed=5)
     assert np.median(apart) > 3

@@ -111,7 +111,7 @@ def test_a_table_counts_each_group_by_itself() -> None:
     assert ["all", "3", "66.7%"] in rows
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("use", "mark", "least"),
     [

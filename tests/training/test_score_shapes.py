@@ -83,7 +83,7 @@ def test_the_table_has_a_row_of_each_group_and_their_means() -> None:
     assert lines[-1] == "0.50 s a picture"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_shipped_weights_keep_most_of_the_outlines_and_colours() -> None:
     cases = score_shapes.cases_for(MICRO, "sentence", 20, seed=7)
     trials = score_shapes.run(MICRO, cases)

@@ -15,7 +15,7 @@ from training.stage import Budget, adam, descend
 from training.unet import Average, Sketch, lesson
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 STAGES = (
     *("movq", "text", "latents", "base", "decoder", "flash"),
